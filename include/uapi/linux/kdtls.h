@@ -1,0 +1,219 @@
+/* SPDX-License-Identifier: GPL-2.0 WITH Linux-syscall-note */
+/*
+ * kdtls: DTLS records in the kernel. The contract with user space.
+ *
+ * A UDP socket is taken over in three steps, none of which takes privileges:
+ *
+ *	setsockopt(fd, SOL_IP, KDTLS_ULP, "dtls", 4);
+ *	setsockopt(fd, SOL_DTLS, DTLS_RX, &crypto_info, sizeof(crypto_info));
+ *	setsockopt(fd, SOL_DTLS, DTLS_TX, &crypto_info, sizeof(crypto_info));
+ *
+ * and from then on send() seals what it sends and recv() returns what it could
+ * open. See Documentation/uapi.rst for each option, control message and errno.
+ */
+#ifndef _UAPI_LINUX_KDTLS_H
+#define _UAPI_LINUX_KDTLS_H
+
+#include <linux/types.h>
+
+/*
+ * Attach: setsockopt(fd, SOL_IP, KDTLS_ULP, "dtls", 4), on AF_INET and AF_INET6
+ * sockets alike. ENOPROTOOPT: the module is not there.
+ */
+#define KDTLS_ULP			19268	/* "KD" */
+#define KDTLS_ULP_NAME			"dtls"
+
+/* The level of every other option and control message. */
+#define SOL_DTLS			17492	/* "DT" */
+
+/* Socket options of level SOL_DTLS. */
+#define DTLS_TX				1	/* set: struct dtls12_crypto_info_* */
+#define DTLS_RX				2	/* set: struct dtls12_crypto_info_* */
+#define DTLS_INFO			3	/* get: struct dtls_info */
+#define DTLS_RECV_CONTROL		4	/* set, get: int, 0 or 1 */
+#define DTLS_RECV_RAW			5	/* set, get: int, 0 or 1 */
+
+/* Control messages of level SOL_DTLS. */
+#define DTLS_SET_RECORD_TYPE		1	/* send: __u8, a DTLS_CT_* */
+#define DTLS_GET_RECORD_TYPE		2	/* receive: __u8, a DTLS_CT_* */
+#define DTLS_RAW			3	/* both ways: __u8, always 1 */
+
+/* Record content types (RFC 5246 section 6.2.1). */
+#define DTLS_CT_CHANGE_CIPHER_SPEC	20
+#define DTLS_CT_ALERT			21
+#define DTLS_CT_HANDSHAKE		22
+#define DTLS_CT_APPLICATION_DATA	23
+
+/* Record versions as they are on the wire (RFC 6347 section 4.1). */
+#define DTLS_1_0_VERSION		0xfeff
+#define DTLS_1_2_VERSION		0xfefd
+
+/* The largest plaintext of one record (RFC 5246 section 6.2.1). */
+#define DTLS_MAX_PLAINTEXT		16384
+
+/* The replay window, in records (RFC 6347 section 4.1.2.6). */
+#define DTLS_WINDOW_MIN			32
+#define DTLS_WINDOW_DEFAULT		64
+#define DTLS_WINDOW_MAX			8192
+
+/* Cipher types. The numbers are those of <linux/tls.h>. */
+#define DTLS_CIPHER_AES_GCM_128		51
+#define DTLS_CIPHER_AES_GCM_256		52
+#define DTLS_CIPHER_CHACHA20_POLY1305	54
+
+/**
+ * struct dtls_crypto_info - what every install begins with
+ * @version: DTLS_1_2_VERSION
+ * @cipher_type: a DTLS_CIPHER_*; it says which structure this is the head of
+ * @epoch: the epoch that the keys serve, 1 to 65535
+ * @window: DTLS_RX: replay window in records, DTLS_WINDOW_MIN to
+ *	DTLS_WINDOW_MAX, 0 for DTLS_WINDOW_DEFAULT. DTLS_TX: 0
+ * @rec_seq: DTLS_TX: the number that the next record takes, one above the last
+ *	that was ever sealed with this key. DTLS_RX: one above the highest
+ *	number that was already opened with this key. At most 2^48
+ * @seen: DTLS_RX: bit i says that record @rec_seq - 1 - i was already opened;
+ *	records below @rec_seq - 64 all count as opened. DTLS_TX: 0
+ */
+struct dtls_crypto_info {
+	__u16	version;
+	__u16	cipher_type;
+	__u16	epoch;
+	__u16	window;
+	__u64	rec_seq;
+	__u64	seen;
+};
+
+#define DTLS_CIPHER_AES_GCM_128_KEY_SIZE	16
+#define DTLS_CIPHER_AES_GCM_128_SALT_SIZE	4
+#define DTLS_CIPHER_AES_GCM_128_IV_SIZE		8
+
+/**
+ * struct dtls12_crypto_info_aes_gcm_128 - AES-128-GCM (RFC 5288)
+ * @info: the common head
+ * @iv: DTLS_TX: the explicit nonce that record @info.rec_seq takes, counted up
+ *	by one with each record, big-endian. DTLS_RX: 0, the peer's are on the
+ *	wire
+ * @key: the write key of the side that seals
+ * @salt: the implicit part of the nonce
+ * @pad: 0
+ */
+struct dtls12_crypto_info_aes_gcm_128 {
+	struct dtls_crypto_info info;
+	__u8	iv[DTLS_CIPHER_AES_GCM_128_IV_SIZE];
+	__u8	key[DTLS_CIPHER_AES_GCM_128_KEY_SIZE];
+	__u8	salt[DTLS_CIPHER_AES_GCM_128_SALT_SIZE];
+	__u8	pad[4];
+};
+
+#define DTLS_CIPHER_AES_GCM_256_KEY_SIZE	32
+#define DTLS_CIPHER_AES_GCM_256_SALT_SIZE	4
+#define DTLS_CIPHER_AES_GCM_256_IV_SIZE		8
+
+/**
+ * struct dtls12_crypto_info_aes_gcm_256 - AES-256-GCM (RFC 5288)
+ * @info: the common head
+ * @iv: as in struct dtls12_crypto_info_aes_gcm_128
+ * @key: the write key of the side that seals
+ * @salt: the implicit part of the nonce
+ * @pad: 0
+ */
+struct dtls12_crypto_info_aes_gcm_256 {
+	struct dtls_crypto_info info;
+	__u8	iv[DTLS_CIPHER_AES_GCM_256_IV_SIZE];
+	__u8	key[DTLS_CIPHER_AES_GCM_256_KEY_SIZE];
+	__u8	salt[DTLS_CIPHER_AES_GCM_256_SALT_SIZE];
+	__u8	pad[4];
+};
+
+#define DTLS_CIPHER_CHACHA20_POLY1305_KEY_SIZE	32
+#define DTLS_CIPHER_CHACHA20_POLY1305_IV_SIZE	12
+
+/**
+ * struct dtls12_crypto_info_chacha20_poly1305 - ChaCha20-Poly1305 (RFC 7905)
+ * @info: the common head
+ * @iv: the write IV that each record's epoch and number are XORed into
+ * @key: the write key of the side that seals
+ * @pad: 0
+ */
+struct dtls12_crypto_info_chacha20_poly1305 {
+	struct dtls_crypto_info info;
+	__u8	iv[DTLS_CIPHER_CHACHA20_POLY1305_IV_SIZE];
+	__u8	key[DTLS_CIPHER_CHACHA20_POLY1305_KEY_SIZE];
+	__u8	pad[4];
+};
+
+/* struct dtls_info.state */
+#define DTLS_STATE_TX			(1U << 0)	/* keys to seal with */
+#define DTLS_STATE_RX			(1U << 1)	/* keys to open with */
+#define DTLS_STATE_PEER_CLOSED		(1U << 2)	/* close_notify came */
+#define DTLS_STATE_PEER_ALERT		(1U << 3)	/* a fatal alert came */
+#define DTLS_STATE_CLOSED		(1U << 4)	/* close_notify was sent */
+
+/**
+ * struct dtls_info - the state of a socket's session, without its keys
+ * @version: DTLS_1_2_VERSION, 0 before an install
+ * @cipher_type: a DTLS_CIPHER_*, 0 before an install
+ * @state: DTLS_STATE_* bits
+ * @alert: description of the last fatal alert from the peer (RFC 5246 section
+ *	7.2.2) if DTLS_STATE_PEER_ALERT is set
+ * @pad: 0
+ * @tx_epoch: epoch of the sending keys
+ * @rx_epoch: epoch of the receiving keys
+ * @overhead: bytes that a record adds to its payload, header included
+ * @max_payload: largest payload whose datagram fits the current path MTU, in
+ *	bytes; 0 if the path is not known
+ * @window: replay window in records
+ * @tx_seq: number that the next sent record takes
+ * @rx_seq: one above the highest number opened
+ * @tx_records: records sealed
+ * @tx_bytes: payload bytes sealed
+ * @rx_records: records opened
+ * @rx_bytes: payload bytes opened
+ * @rx_replayed: records dropped because their number was seen or too old
+ * @rx_bad: records dropped for any other reason
+ */
+struct dtls_info {
+	__u16	version;
+	__u16	cipher_type;
+	__u16	state;
+	__u8	alert;
+	__u8	pad;
+	__u16	tx_epoch;
+	__u16	rx_epoch;
+	__u32	overhead;
+	__u32	max_payload;
+	__u32	window;
+	__u64	tx_seq;
+	__u64	rx_seq;
+	__u64	tx_records;
+	__u64	tx_bytes;
+	__u64	rx_records;
+	__u64	rx_bytes;
+	__u64	rx_replayed;
+	__u64	rx_bad;
+};
+
+/*
+ * Generic netlink. Resolving the family loads the module; KDTLS_CMD_ATTACH is
+ * KDTLS_ULP for kernels whose netfilter is switched off.
+ */
+#define KDTLS_GENL_NAME			"kdtls"
+#define KDTLS_GENL_VERSION		1
+
+enum {
+	KDTLS_CMD_UNSPEC,
+	KDTLS_CMD_ATTACH,
+
+	__KDTLS_CMD_MAX,
+	KDTLS_CMD_MAX = __KDTLS_CMD_MAX - 1
+};
+
+enum {
+	KDTLS_A_UNSPEC,
+	KDTLS_A_FD,		/* u32: descriptor of a UDP socket */
+
+	__KDTLS_A_MAX,
+	KDTLS_A_MAX = __KDTLS_A_MAX - 1
+};
+
+#endif /* _UAPI_LINUX_KDTLS_H */

@@ -1,0 +1,148 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * What differs between the kernels that kdtls runs on, 6.1 and later. The HAVE_
+ * macros come from Kbuild, which reads the kernel's headers.
+ */
+#ifndef KDTLS_COMPAT_H
+#define KDTLS_COMPAT_H
+
+#include <linux/bpf-cgroup.h>
+#include <linux/socket.h>
+#include <linux/udp.h>
+#include <net/ip.h>
+#include <net/sock.h>
+#include <net/udp.h>
+
+/* The address that proto.connect gets. */
+#ifdef HAVE_SOCKADDR_UNSIZED
+#define kdtls_sockaddr sockaddr_unsized
+#else
+#define kdtls_sockaddr sockaddr
+#endif
+
+/*
+ * proto.recvmsg tells the length of the peer's address through a pointer on
+ * older kernels and through the message on newer ones. kdtls has the pointer.
+ */
+#ifdef HAVE_RECVMSG_ADDR_LEN
+#define KDTLS_ADAPT_RECVMSG(name, call)					\
+static int name(struct sock *sk, struct msghdr *msg, size_t len,	\
+		int flags, int *addr_len)				\
+{									\
+	return call(sk, msg, len, flags, addr_len);			\
+}
+
+static inline int kdtls_base_recvmsg(const struct proto *base, struct sock *sk,
+				     struct msghdr *msg, size_t len, int flags,
+				     int *addr_len)
+{
+	return base->recvmsg(sk, msg, len, flags, addr_len);
+}
+#else
+#define KDTLS_ADAPT_RECVMSG(name, call)					\
+static int name(struct sock *sk, struct msghdr *msg, size_t len,	\
+		int flags)						\
+{									\
+	return call(sk, msg, len, flags, &msg->msg_namelen);		\
+}
+
+static inline int kdtls_base_recvmsg(const struct proto *base, struct sock *sk,
+				     struct msghdr *msg, size_t len, int flags,
+				     int *addr_len)
+{
+	return base->recvmsg(sk, msg, len, flags);
+}
+#endif
+
+/*
+ * proto.ioctl returns its answer by a user pointer or by a kernel one. @call
+ * returns true and the answer for what it knows; the rest is @base's.
+ */
+#ifdef HAVE_IOCTL_KARG
+#define KDTLS_ADAPT_IOCTL(name, call, base)				\
+static int name(struct sock *sk, int cmd, int *karg)			\
+{									\
+	return call(sk, cmd, karg) ? 0 : base(sk)->ioctl(sk, cmd, karg); \
+}
+#else
+#define KDTLS_ADAPT_IOCTL(name, call, base)				\
+static int name(struct sock *sk, int cmd, unsigned long arg)		\
+{									\
+	int answer;							\
+									\
+	if (!call(sk, cmd, &answer))					\
+		return base(sk)->ioctl(sk, cmd, arg);			\
+	return put_user(answer, (int __user *)arg);			\
+}
+#endif
+
+/* Splicing into a socket by proto.sendpage would bypass sendmsg. */
+static inline void kdtls_clear_sendpage(struct proto *prot)
+{
+#ifdef HAVE_PROTO_SENDPAGE
+	prot->sendpage = NULL;
+#endif
+}
+
+#ifdef HAVE_UDP_TEST_BIT
+#define kdtls_udp_corked(sk)	udp_test_bit(CORK, sk)
+#define kdtls_udp_gro(sk)	udp_test_bit(GRO_ENABLED, sk)
+#else
+#define kdtls_udp_corked(sk)	READ_ONCE(udp_sk(sk)->corkflag)
+#define kdtls_udp_gro(sk)	(udp_sk(sk)->gro_enabled)
+#endif
+
+static inline void kdtls_drops_inc(struct sock *sk)
+{
+#ifdef HAVE_UDP_DROPS_INC
+	udp_drops_inc(sk);
+#else
+	atomic_inc(&sk->sk_drops);
+#endif
+}
+
+/* Count a datagram that a reader got, as udp_recvmsg() does. */
+static inline void kdtls_udp_count_in(struct net *net, bool ipv4)
+{
+#ifdef HAVE_UDP_STATS_LITE
+	if (ipv4)
+		UDP_INC_STATS(net, UDP_MIB_INDATAGRAMS, 0);
+	else
+		UDP6_INC_STATS(net, UDP_MIB_INDATAGRAMS, 0);
+#else
+	if (ipv4)
+		UDP_INC_STATS(net, UDP_MIB_INDATAGRAMS);
+	else
+		UDP6_INC_STATS(net, UDP_MIB_INDATAGRAMS);
+#endif
+}
+
+#ifdef HAVE_CGROUP_ADDR_LEN
+#define KDTLS_RUN_UDP4_RECVMSG(sk, addr, len) \
+	BPF_CGROUP_RUN_PROG_UDP4_RECVMSG_LOCK(sk, addr, len)
+#define KDTLS_RUN_UDP6_RECVMSG(sk, addr, len) \
+	BPF_CGROUP_RUN_PROG_UDP6_RECVMSG_LOCK(sk, addr, len)
+#else
+#define KDTLS_RUN_UDP4_RECVMSG(sk, addr, len) \
+	((void)(len), BPF_CGROUP_RUN_PROG_UDP4_RECVMSG_LOCK(sk, addr))
+#define KDTLS_RUN_UDP6_RECVMSG(sk, addr, len) \
+	((void)(len), BPF_CGROUP_RUN_PROG_UDP6_RECVMSG_LOCK(sk, addr))
+#endif
+
+static inline unsigned long kdtls_ip_cmsg_flags(const struct sock *sk)
+{
+#ifdef HAVE_INET_CMSG_FLAGS
+	return inet_cmsg_flags(inet_sk(sk));
+#else
+	return inet_sk(sk)->cmsg_flags;
+#endif
+}
+
+/* Pages in the caller's iterator are copied; what goes down has none. */
+#ifdef HAVE_MSG_SPLICE_PAGES
+#define KDTLS_MSG_SPLICE_PAGES	MSG_SPLICE_PAGES
+#else
+#define KDTLS_MSG_SPLICE_PAGES	0
+#endif
+
+#endif /* KDTLS_COMPAT_H */

@@ -1,0 +1,119 @@
+// SPDX-License-Identifier: GPL-2.0
+/* Messages that are opened already and wait for a reader. */
+#include <linux/slab.h>
+#include <net/sock.h>
+
+#include "opened.h"
+
+void kdtls_opened_init(struct kdtls_opened *opened)
+{
+	spin_lock_init(&opened->lock);
+	INIT_LIST_HEAD(&opened->messages);
+}
+
+void kdtls_message_put(struct kdtls_message *message)
+{
+	if (!refcount_dec_and_test(&message->refs))
+		return;
+	consume_skb(message->skb);
+	kvfree_sensitive(message, sizeof(*message) + message->len);
+}
+
+/**
+ * kdtls_opened_add() - queue a copy of a message
+ * @opened: the queue
+ * @sk: its socket; the message counts against its receive buffer
+ * @message: what to copy
+ *
+ * Context: Process context, may sleep.
+ * Return: 0 or -ENOMEM.
+ */
+int kdtls_opened_add(struct kdtls_opened *opened, struct sock *sk,
+		     const struct kdtls_message *message)
+{
+	size_t size = sizeof(*message) + message->len;
+	struct kdtls_message *copy;
+
+	copy = kvmalloc(size, GFP_KERNEL);
+	if (!copy)
+		return -ENOMEM;
+	*copy = *message;
+	copy->data = memcpy(copy + 1, message->data, message->len);
+	copy->peeked = false;
+	copy->charge = size + message->skb->truesize;
+	refcount_set(&copy->refs, 1);
+	skb_get(copy->skb);
+
+	/* What UDP counts against SO_RCVBUF it stops at; so does this. */
+	atomic_add(copy->charge, &sk->sk_rmem_alloc);
+	spin_lock(&opened->lock);
+	list_add_tail(&copy->list, &opened->messages);
+	WRITE_ONCE(opened->added, opened->added + 1);
+	spin_unlock(&opened->lock);
+	return 0;
+}
+
+/**
+ * kdtls_opened_take() - take the oldest message
+ * @opened: the queue
+ * @sk: its socket
+ *
+ * Return: the message, to be given to kdtls_message_put(), or NULL.
+ */
+struct kdtls_message *kdtls_opened_take(struct kdtls_opened *opened,
+					struct sock *sk)
+{
+	struct kdtls_message *message;
+
+	spin_lock(&opened->lock);
+	message = list_first_entry_or_null(&opened->messages,
+					   struct kdtls_message, list);
+	if (message)
+		list_del(&message->list);
+	spin_unlock(&opened->lock);
+	if (message)
+		atomic_sub(message->charge, &sk->sk_rmem_alloc);
+	return message;
+}
+
+/**
+ * kdtls_opened_peek() - look at a message and leave it there
+ * @opened: the queue
+ * @offset: in: bytes to skip (SO_PEEK_OFF), negative for none and no skipping;
+ *	out: bytes to skip of the message that is returned, or of those that are
+ *	not opened yet
+ *
+ * Return: the message, to be given to kdtls_message_put(), or NULL.
+ */
+struct kdtls_message *kdtls_opened_peek(struct kdtls_opened *opened,
+					int *offset)
+{
+	bool skipping = *offset >= 0;
+	struct kdtls_message *message;
+	u32 skip = max(*offset, 0);
+
+	spin_lock(&opened->lock);
+	list_for_each_entry(message, &opened->messages, list) {
+		if (skipping && skip >= message->len &&
+		    (skip || message->peeked)) {
+			skip -= message->len;
+			continue;
+		}
+		message->peeked = true;
+		refcount_inc(&message->refs);
+		spin_unlock(&opened->lock);
+		*offset = skip;
+		return message;
+	}
+	spin_unlock(&opened->lock);
+	return NULL;
+}
+
+/* Throw everything away. Nobody can call the socket any more. */
+void kdtls_opened_purge(struct kdtls_opened *opened, struct sock *sk)
+{
+	struct kdtls_message *message;
+
+	while ((message = kdtls_opened_take(opened, sk)))
+		kdtls_message_put(message);
+}

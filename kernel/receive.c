@@ -1,0 +1,635 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * recvmsg: datagrams in, payload out.
+ *
+ * A datagram, or a train of them that GRO put together, is opened whole by the
+ * call that takes it off the socket's queue. What that call does not return
+ * waits in the queue of opened messages.
+ */
+#include <asm/ioctls.h>
+#include <linux/kdtls.h>
+#include <linux/sched/signal.h>
+#include <linux/sockios.h>
+
+#include "sock.h"
+#include "stat.h"
+
+/**
+ * struct kdtls_receive - one datagram or train on its way through
+ * @ks: the socket's context
+ * @sk: the socket
+ * @epoch: keys to open with
+ * @work: scratch memory; opened payloads stand in its buffer, one behind the
+ *	other
+ * @skb: the datagram or train
+ * @used: bytes of @work's buffer that are taken
+ * @join: records of the train may be delivered together
+ * @current_message: the message that the next record may still join, if its
+ *	skb is set
+ * @first: the first finished message, which the call may deliver without it
+ *	being queued, if its skb is set
+ * @keep_first: do not queue the first message but leave it in @first
+ * @queued: messages were queued
+ */
+struct kdtls_receive {
+	struct kdtls_sock	*ks;
+	struct sock		*sk;
+	struct kdtls_epoch	*epoch;
+	struct kdtls_work	*work;
+	struct sk_buff		*skb;
+	u32			used;
+	bool			join;
+	bool			keep_first;
+	bool			queued;
+	struct kdtls_message	current_message;
+	struct kdtls_message	first;
+};
+
+static void kdtls_drop(struct kdtls_receive *rx, enum kdtls_counter reason)
+{
+	atomic64_t *counter = &rx->ks->session.rx_bad;
+
+	if (reason == KDTLS_RX_DROP_REPLAY || reason == KDTLS_RX_DROP_OLD)
+		counter = &rx->ks->session.rx_replayed;
+	atomic64_inc(counter);
+	kdtls_stat_inc(sock_net(rx->sk), reason);
+	kdtls_drops_inc(rx->sk);
+}
+
+static enum kdtls_counter kdtls_drop_reason(int err)
+{
+	switch (err) {
+	case -EALREADY:
+		return KDTLS_RX_DROP_REPLAY;
+	case -ESTALE:
+		return KDTLS_RX_DROP_OLD;
+	case -EBADMSG:
+		return KDTLS_RX_DROP_AUTH;
+	case -EKEYEXPIRED:
+		return KDTLS_RX_DROP_LIMIT;
+	default:
+		return KDTLS_RX_DROP_NOMEM;
+	}
+}
+
+/* No further record joins the current message. */
+static void kdtls_finish_message(struct kdtls_receive *rx)
+{
+	struct kdtls_message *message = &rx->current_message;
+
+	if (!message->skb)
+		return;
+	if (rx->keep_first && !rx->first.skb)
+		rx->first = *message;
+	else if (kdtls_opened_add(&rx->ks->opened, rx->sk, message))
+		kdtls_drop(rx, KDTLS_RX_DROP_NOMEM);
+	else
+		rx->queued = true;
+	message->skb = NULL;
+}
+
+static void kdtls_begin_message(struct kdtls_receive *rx, u8 type, bool raw,
+				const u8 *data, u32 len)
+{
+	kdtls_finish_message(rx);
+	rx->current_message = (struct kdtls_message) {
+		.skb = rx->skb,
+		.type = type,
+		.raw = raw,
+		.data = data,
+		.len = len,
+	};
+}
+
+/*
+ * As UDP_GRO has it, all segments of a message but the last are of one size.
+ * Payloads stand in the buffer without gaps, so to join is to count.
+ */
+static bool kdtls_join_message(struct kdtls_receive *rx, u32 len)
+{
+	struct kdtls_message *message = &rx->current_message;
+	u32 segment;
+
+	if (!rx->join || !message->skb || message->raw || !len ||
+	    message->type != DTLS_CT_APPLICATION_DATA)
+		return false;
+	segment = message->segment ?: message->len;
+	if (!segment || len > segment || message->len % segment)
+		return false;
+	message->segment = segment;
+	message->len += len;
+	return true;
+}
+
+static void kdtls_got_data(struct kdtls_receive *rx, const u8 *data, u32 len)
+{
+	if (!kdtls_join_message(rx, len))
+		kdtls_begin_message(rx, DTLS_CT_APPLICATION_DATA, false, data,
+				    len);
+}
+
+static void kdtls_got_control(struct kdtls_receive *rx, u8 type, const u8 *data,
+			      u32 len)
+{
+	kdtls_stat_inc(sock_net(rx->sk), KDTLS_RX_CONTROL);
+	if (READ_ONCE(rx->ks->recv_control)) {
+		kdtls_begin_message(rx, type, false, data, len);
+		kdtls_finish_message(rx);
+	} else if (type != DTLS_CT_ALERT) {
+		kdtls_stat_inc(sock_net(rx->sk), KDTLS_RX_DROP_CONTROL);
+	}
+
+	/* Readers that wait must find what came before the end first. */
+	if (type == DTLS_CT_ALERT) {
+		kdtls_finish_message(rx);
+		kdtls_session_got_alert(&rx->ks->session, rx->sk, data, len);
+	}
+}
+
+static void kdtls_got_record(struct kdtls_receive *rx,
+			     const struct kdtls_record *rec, const u8 *data,
+			     u32 len)
+{
+	struct net *net = sock_net(rx->sk);
+
+	atomic64_inc(&rx->ks->session.rx_records);
+	atomic64_add(len, &rx->ks->session.rx_bytes);
+	kdtls_stat_inc(net, KDTLS_RX_RECORDS);
+	kdtls_stat_add(net, KDTLS_RX_BYTES, len);
+	rx->used += len;
+	if (rec->type == DTLS_CT_APPLICATION_DATA)
+		kdtls_got_data(rx, data, len);
+	else
+		kdtls_got_control(rx, rec->type, data, len);
+}
+
+/* Everything about a record that can be told without its key. */
+static int kdtls_check_record(struct kdtls_receive *rx,
+			      const struct kdtls_record *rec,
+			      enum kdtls_counter *reason)
+{
+	int payload;
+
+	if (rec->type < DTLS_CT_CHANGE_CIPHER_SPEC ||
+	    rec->type > DTLS_CT_APPLICATION_DATA) {
+		*reason = KDTLS_RX_DROP_TYPE;
+		return -EINVAL;
+	}
+	if (rec->version != DTLS_1_2_VERSION) {
+		*reason = KDTLS_RX_DROP_VERSION;
+		return -EINVAL;
+	}
+	if (rec->epoch != rx->epoch->number) {
+		*reason = KDTLS_RX_DROP_EPOCH;
+		return -EINVAL;
+	}
+	payload = kdtls_record_payload(rec, rx->epoch->cipher);
+	if (payload < 0)
+		*reason = KDTLS_RX_DROP_FORMAT;
+	return payload;
+}
+
+/* A record of a protected epoch; its bytes after the header are at @offset. */
+static void kdtls_receive_record(struct kdtls_receive *rx,
+				 const struct kdtls_record *rec, u32 offset)
+{
+	u8 *to = rx->work->buf + rx->used;
+	enum kdtls_counter reason;
+	int payload, err;
+
+	payload = kdtls_check_record(rx, rec, &reason);
+	if (payload < 0) {
+		kdtls_drop(rx, reason);
+		return;
+	}
+	if (kdtls_session_rx_ended(&rx->ks->session)) {
+		kdtls_drop(rx, KDTLS_RX_DROP_CLOSED);
+		return;
+	}
+	err = kdtls_epoch_check(rx->epoch, rec->seq);
+	if (!err)
+		err = kdtls_epoch_open(rx->epoch, rx->work, rec, payload,
+				       rx->skb, offset, to);
+	if (err) {
+		kdtls_drop(rx, kdtls_drop_reason(err));
+		return;
+	}
+	kdtls_got_record(rx, rec, to, payload);
+}
+
+/*
+ * A record of epoch 0, header included, at @offset. It was not and can not be
+ * authenticated: only whoever asked for handshakes gets it, and application
+ * data nobody. Records that stand together become one message.
+ */
+static void kdtls_receive_raw(struct kdtls_receive *rx,
+			      const struct kdtls_record *rec, u32 offset)
+{
+	u32 len = KDTLS_HEADER_LEN + rec->len;
+	u8 *to = rx->work->buf + rx->used;
+
+	if (rec->type == DTLS_CT_APPLICATION_DATA) {
+		kdtls_drop(rx, KDTLS_RX_DROP_EPOCH);
+		return;
+	}
+	if (!READ_ONCE(rx->ks->recv_raw)) {
+		kdtls_drop(rx, KDTLS_RX_DROP_RAW);
+		return;
+	}
+	if (!udp_skb_csum_unnecessary(rx->skb) &&
+	    udp_lib_checksum_complete(rx->skb)) {
+		kdtls_drop(rx, KDTLS_RX_DROP_CHECKSUM);
+		return;
+	}
+	if (skb_copy_bits(rx->skb, offset, to, len)) {
+		kdtls_drop(rx, KDTLS_RX_DROP_FORMAT);
+		return;
+	}
+	rx->used += len;
+	if (rx->current_message.skb && rx->current_message.raw)
+		rx->current_message.len += len;
+	else
+		kdtls_begin_message(rx, rec->type, true, to, len);
+}
+
+/* One datagram: the bytes from @offset to @end, a record behind the other. */
+static void kdtls_receive_datagram(struct kdtls_receive *rx, u32 offset, u32 end)
+{
+	u8 room[KDTLS_HEADER_LEN];
+	struct kdtls_record rec;
+	const u8 *header;
+
+	do {
+		header = skb_header_pointer(rx->skb, offset,
+					    min_t(u32, end - offset,
+						  KDTLS_HEADER_LEN), room);
+		if (!header || kdtls_record_parse(&rec, header, end - offset)) {
+			kdtls_drop(rx, KDTLS_RX_DROP_FORMAT);
+			return;
+		}
+		if (rec.epoch)
+			kdtls_receive_record(rx, &rec,
+					     offset + KDTLS_HEADER_LEN);
+		else
+			kdtls_receive_raw(rx, &rec, offset);
+		offset += KDTLS_HEADER_LEN + rec.len;
+	} while (offset < end);
+}
+
+static void kdtls_receive_skb(struct kdtls_receive *rx)
+{
+	u32 segment = skb_is_gso(rx->skb) ? skb_shinfo(rx->skb)->gso_size : 0;
+	u32 offset = 0, len = rx->skb->len, n;
+
+	rx->join = segment && kdtls_udp_gro(rx->sk);
+	do {
+		n = segment ? min(segment, len - offset) : len;
+		kdtls_receive_datagram(rx, offset, offset + n);
+		/* What joins across datagrams is data; raw ones stay apart. */
+		if (!rx->join || rx->current_message.raw)
+			kdtls_finish_message(rx);
+		offset += n;
+	} while (offset < len);
+	kdtls_finish_message(rx);
+}
+
+/*
+ * Take one datagram off the socket's queue and open it.
+ * Return: 0, or a negative errno if there is none or no memory to try it.
+ */
+static int kdtls_receive_next(struct kdtls_receive *rx)
+{
+	int err, offset = 0;
+
+	rx->skb = __skb_recv_udp(rx->sk, MSG_DONTWAIT, &offset, &err);
+	if (!rx->skb)
+		return err;
+	rx->used = 0;
+	rx->queued = false;
+	rx->work = kdtls_work_get(rx->epoch->tfm, max_t(u32, rx->skb->len, 1));
+	if (IS_ERR(rx->work)) {
+		kdtls_drop(rx, KDTLS_RX_DROP_NOMEM);
+		consume_skb(rx->skb);
+		return PTR_ERR(rx->work);
+	}
+	kdtls_receive_skb(rx);
+	return 0;
+}
+
+static void kdtls_receive_done(struct kdtls_receive *rx)
+{
+	kdtls_work_put(rx->work);
+	consume_skb(rx->skb);
+	/* Somebody else may be waiting for what this call did not take. */
+	if (rx->queued)
+		rx->sk->sk_data_ready(rx->sk);
+}
+
+/* Wake up for what there is to read, as a reader of UDP does. */
+int kdtls_reader_wake(wait_queue_entry_t *wait, unsigned int mode, int sync,
+		      void *key)
+{
+	if (key && !(key_to_poll(key) & (EPOLLIN | EPOLLERR)))
+		return 0;
+	return autoremove_wake_function(wait, mode, sync, key);
+}
+
+/*
+ * Is there anything that the caller, who found nothing, did not see? What it
+ * only skipped (SO_PEEK_OFF) does not count, or it would never sleep.
+ */
+static bool kdtls_news(struct kdtls_sock *ks, struct sock *sk,
+		       unsigned long added)
+{
+	if (READ_ONCE(sk->sk_err) || READ_ONCE(ks->opened.added) != added ||
+	    !skb_queue_empty_lockless(&sk->sk_receive_queue))
+		return true;
+	/* Without keys the base peeks, and leaves what it skipped in there. */
+	return rcu_access_pointer(ks->session.rx) &&
+	       !skb_queue_empty_lockless(&udp_sk(sk)->reader_queue);
+}
+
+/*
+ * Sleep until there may be something to read. Datagrams are not all that wakes
+ * a reader: another one may have queued opened messages, and the check for them
+ * has to come after this thread is on the wait queue. @added is ks->opened.added
+ * from before the caller looked.
+ *
+ * Return: 0 to look again, 1 at the end of the session, or a negative errno.
+ */
+static int kdtls_wait(struct kdtls_sock *ks, struct sock *sk, long *timeo,
+		      unsigned long added)
+{
+	DEFINE_WAIT_FUNC(wait, kdtls_reader_wake);
+	int ret = 0;
+
+	prepare_to_wait_exclusive(sk_sleep(sk), &wait, TASK_INTERRUPTIBLE);
+	if (kdtls_news(ks, sk, added))
+		goto out;
+	ret = 1;
+	if (READ_ONCE(sk->sk_shutdown) & RCV_SHUTDOWN)
+		goto out;
+	ret = sock_intr_errno(*timeo);
+	if (signal_pending(current))
+		goto out;
+	ret = 0;
+	*timeo = schedule_timeout(*timeo);
+out:
+	finish_wait(sk_sleep(sk), &wait);
+	return ret;
+}
+
+/**
+ * struct kdtls_recv_call - one call of recvmsg
+ * @msg: its buffers
+ * @len: bytes of payload they hold
+ * @flags: MSG_ flags
+ * @addr_len: where the length of the peer's address goes
+ */
+struct kdtls_recv_call {
+	struct msghdr	*msg;
+	size_t		len;
+	int		flags;
+	int		*addr_len;
+};
+
+/* Not what this call can have: drop it, and look for the next. */
+#define KDTLS_NEXT	(-ENOMSG)
+
+static int kdtls_deliver_or_drop(struct kdtls_receive *rx,
+				 const struct kdtls_recv_call *call,
+				 const struct kdtls_message *message,
+				 u32 offset)
+{
+	if (kdtls_deliverable(rx->ks, call->msg, message))
+		return kdtls_deliver(rx->sk, call->msg, call->len, call->flags,
+				     message, offset, call->addr_len);
+	kdtls_drop(rx, message->raw ? KDTLS_RX_DROP_RAW :
+				      KDTLS_RX_DROP_CONTROL);
+	return KDTLS_NEXT;
+}
+
+static int kdtls_recv_opened(struct kdtls_receive *rx,
+			     const struct kdtls_recv_call *call)
+{
+	int offset = sk_peek_offset(rx->sk, call->flags);
+	struct kdtls_message *message;
+	int ret;
+
+	if (kdtls_opened_empty(&rx->ks->opened))
+		return -EAGAIN;
+	if (!(call->flags & MSG_PEEK)) {
+		message = kdtls_opened_take(&rx->ks->opened, rx->sk);
+		offset = 0;
+	} else {
+		message = kdtls_opened_peek(&rx->ks->opened, &offset);
+		/* What cannot be shown to this call is not in its way. */
+		if (message &&
+		    !kdtls_deliverable(rx->ks, call->msg, message)) {
+			kdtls_message_put(message);
+			message = kdtls_opened_take(&rx->ks->opened, rx->sk);
+		}
+	}
+	if (!message)
+		return -EAGAIN;
+	ret = kdtls_deliver_or_drop(rx, call, message, max(offset, 0));
+	kdtls_message_put(message);
+	return ret;
+}
+
+/* Open the next datagram and, if nothing else is before it, deliver from it. */
+static int kdtls_recv_datagram(struct kdtls_receive *rx,
+			       const struct kdtls_recv_call *call)
+{
+	int ret;
+
+	rx->keep_first = !(call->flags & MSG_PEEK);
+	rx->first.skb = NULL;
+	ret = kdtls_receive_next(rx);
+	if (ret)
+		return ret;
+	ret = KDTLS_NEXT;
+	if (rx->first.skb)
+		ret = kdtls_deliver_or_drop(rx, call, &rx->first, 0);
+	kdtls_receive_done(rx);
+	return ret;
+}
+
+static int kdtls_recv_try(struct kdtls_receive *rx,
+			  const struct kdtls_recv_call *call)
+{
+	int ret = kdtls_recv_opened(rx, call);
+
+	if (ret != -EAGAIN)
+		return ret;
+	ret = kdtls_recv_datagram(rx, call);
+	/* After close_notify even a call that does not wait is told. */
+	if (ret == -EAGAIN && kdtls_session_rx_ended(&rx->ks->session))
+		return 0;
+	return ret;
+}
+
+/* Datagrams with nothing in them that a call which must not wait looks at. */
+#define KDTLS_RECV_TRIES	256
+
+/* What is left of @timeo jiffies that began at @begin. */
+static long kdtls_time_left(long timeo, unsigned long begin)
+{
+	unsigned long gone = jiffies - begin;
+
+	if (!timeo || timeo == MAX_SCHEDULE_TIMEOUT)
+		return timeo;
+	return gone < timeo ? timeo - gone : 0;
+}
+
+/*
+ * Records that do not open must not keep a reader beyond its time, however fast
+ * they come, nor start its time again.
+ */
+static int kdtls_recv_records(struct kdtls_receive *rx,
+			      const struct kdtls_recv_call *call)
+{
+	const long timeo = sock_rcvtimeo(rx->sk, call->flags & MSG_DONTWAIT);
+	const unsigned long begin = jiffies;
+	unsigned long added;
+	int ret, tries = 0;
+	long left;
+
+	for (;;) {
+		added = READ_ONCE(rx->ks->opened.added);
+		ret = kdtls_recv_try(rx, call);
+		if (ret != KDTLS_NEXT && ret != -EAGAIN)
+			return ret;
+		left = kdtls_time_left(timeo, begin);
+		if (ret == -EAGAIN) {
+			if (!left)
+				return -EAGAIN;
+			ret = kdtls_wait(rx->ks, rx->sk, &left, added);
+			if (ret)
+				return ret < 0 ? ret : 0;
+			continue;
+		}
+		if (!left && ++tries > KDTLS_RECV_TRIES)
+			return -EAGAIN;
+		if (signal_pending(current))
+			return sock_intr_errno(timeo);
+		cond_resched();
+	}
+}
+
+/*
+ * No keys yet: datagrams pass as they came. The base must not sleep, for a
+ * reader that slept in there would not see the keys arrive.
+ *
+ * Return: what the call returns, or KDTLS_NEXT if there are keys now.
+ */
+static int kdtls_recv_before_keys(struct kdtls_sock *ks, struct sock *sk,
+				  const struct kdtls_recv_call *call)
+{
+	long timeo = sock_rcvtimeo(sk, call->flags & MSG_DONTWAIT);
+	int ret;
+
+	for (;;) {
+		if (down_read_killable(&ks->install_lock))
+			return -EINTR;
+		ret = KDTLS_NEXT;
+		if (!rcu_access_pointer(ks->session.rx))
+			ret = kdtls_base_recvmsg(ks->base, sk, call->msg,
+						 call->len,
+						 call->flags | MSG_DONTWAIT,
+						 call->addr_len);
+		up_read(&ks->install_lock);
+		if (ret != -EAGAIN || !timeo)
+			return ret;
+		ret = kdtls_wait(ks, sk, &timeo, READ_ONCE(ks->opened.added));
+		if (ret)
+			return ret < 0 ? ret : 0;
+	}
+}
+
+/**
+ * kdtls_recvmsg() - recvmsg of an attached socket
+ * @sk: the socket
+ * @msg: the call's buffers
+ * @len: bytes of payload that they hold
+ * @flags: MSG_ flags
+ * @addr_len: where to put the length of the peer's address
+ *
+ * Context: Process context, may sleep. Calls may run at the same time.
+ * Return: bytes of payload or a negative errno; see Documentation/uapi.rst.
+ */
+int kdtls_recvmsg(struct sock *sk, struct msghdr *msg, size_t len, int flags,
+		  int *addr_len)
+{
+	struct kdtls_sock *ks = kdtls_sk(sk);
+	struct kdtls_recv_call call = {
+		.msg = msg,
+		.len = len,
+		.flags = flags,
+		.addr_len = addr_len,
+	};
+	struct kdtls_receive rx = { .ks = ks, .sk = sk };
+	int ret;
+
+	if (flags & MSG_ERRQUEUE)
+		return kdtls_base_recvmsg(ks->base, sk, msg, len, flags,
+					  addr_len);
+
+	rx.epoch = kdtls_epoch_get(&ks->session.rx);
+	if (!rx.epoch) {
+		ret = kdtls_recv_before_keys(ks, sk, &call);
+		if (ret != KDTLS_NEXT)
+			return ret;
+		rx.epoch = kdtls_epoch_get(&ks->session.rx);
+		if (!rx.epoch)
+			return -EAGAIN;
+	}
+	ret = kdtls_recv_records(&rx, &call);
+	kdtls_epoch_put(rx.epoch);
+	return ret;
+}
+
+/* Bytes of payload that the next receive call would return, 0 if none. */
+static int kdtls_next_len(struct kdtls_sock *ks, struct sock *sk,
+			  struct kdtls_epoch *epoch)
+{
+	struct kdtls_receive rx = { .ks = ks, .sk = sk, .epoch = epoch };
+	struct kdtls_message *message;
+	int none = -1, len;
+
+	for (;;) {
+		message = kdtls_opened_peek(&ks->opened, &none);
+		if (message) {
+			len = message->len;
+			kdtls_message_put(message);
+			return len;
+		}
+		if (signal_pending(current) || kdtls_receive_next(&rx))
+			return 0;
+		kdtls_receive_done(&rx);
+	}
+}
+
+/**
+ * kdtls_ioctl() - ioctls of an attached socket that differ from UDP's
+ * @sk: the socket
+ * @cmd: the ioctl
+ * @answer: where to put its answer
+ *
+ * Context: Process context, may sleep.
+ * Return: whether @cmd was one of them: SIOCINQ, once there are keys.
+ */
+bool kdtls_ioctl(struct sock *sk, int cmd, int *answer)
+{
+	struct kdtls_sock *ks = kdtls_sk(sk);
+	struct kdtls_epoch *epoch;
+
+	if (cmd != SIOCINQ)
+		return false;
+	epoch = kdtls_epoch_get(&ks->session.rx);
+	if (!epoch)
+		return false;
+	*answer = kdtls_next_len(ks, sk, epoch);
+	kdtls_epoch_put(epoch);
+	return true;
+}

@@ -1,0 +1,451 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * sendmsg: payload in, records out through the socket's original protocol.
+ *
+ * Routing, PMTU, marks, BPF and the rest stay UDP's. All that changes on the way
+ * down is the payload, and the segment size of a train.
+ */
+#include <linux/kdtls.h>
+#include <linux/slab.h>
+#include <linux/uio.h>
+#include <net/ipv6.h>
+
+#include "sock.h"
+#include "stat.h"
+
+#define KDTLS_UNSUPPORTED	(MSG_OOB | MSG_MORE | MSG_ZEROCOPY)
+
+/**
+ * struct kdtls_send - one call of sendmsg
+ * @len: bytes of payload, or of records if @raw
+ * @type: content type of the records
+ * @raw: the caller brings records of epoch 0
+ * @segment: payload bytes in each record but the last
+ * @count: records
+ * @wire: bytes of all records
+ * @gso: plaintext segment size that UDP was asked for, 0 for none
+ * @gso_cmsg: where the call asked for it; NULL if the socket option did
+ */
+struct kdtls_send {
+	size_t		len;
+	u8		type;
+	bool		raw;
+	u32		segment;
+	u32		count;
+	u32		wire;
+	u32		gso;
+	struct cmsghdr	*gso_cmsg;
+};
+
+static int kdtls_parse_own_cmsg(struct kdtls_send *send, struct cmsghdr *cmsg)
+{
+	u8 value;
+
+	if (cmsg->cmsg_len != CMSG_LEN(sizeof(u8)))
+		return -EINVAL;
+	value = *(u8 *)CMSG_DATA(cmsg);
+
+	switch (cmsg->cmsg_type) {
+	case DTLS_SET_RECORD_TYPE:
+		if (value != DTLS_CT_ALERT && value != DTLS_CT_HANDSHAKE &&
+		    value != DTLS_CT_APPLICATION_DATA)
+			return -EINVAL;
+		send->type = value;
+		return 0;
+	case DTLS_RAW:
+		if (value != 1)
+			return -EINVAL;
+		send->raw = true;
+		return 0;
+	default:
+		return -EINVAL;
+	}
+}
+
+static int kdtls_parse_cmsgs(struct kdtls_send *send, struct msghdr *msg)
+{
+	struct cmsghdr *cmsg;
+	int err;
+
+	for_each_cmsghdr(cmsg, msg) {
+		if (!CMSG_OK(msg, cmsg))
+			return -EINVAL;
+		if (cmsg->cmsg_level == SOL_DTLS) {
+			err = kdtls_parse_own_cmsg(send, cmsg);
+			if (err)
+				return err;
+		} else if (cmsg->cmsg_level == SOL_UDP &&
+			   cmsg->cmsg_type == UDP_SEGMENT) {
+			if (cmsg->cmsg_len != CMSG_LEN(sizeof(u16)))
+				return -EINVAL;
+			send->gso = *(u16 *)CMSG_DATA(cmsg);
+			send->gso_cmsg = cmsg;
+		}
+	}
+	return 0;
+}
+
+/* A connected socket's records are its peer's alone. */
+static int kdtls_check_name(const struct sock *sk, const struct msghdr *msg)
+{
+	const struct sockaddr_in6 *sin6 = msg->msg_name;
+	const struct sockaddr_in *sin = msg->msg_name;
+
+	if (!sin)
+		return 0;
+	if (msg->msg_namelen >= sizeof(*sin) && sin->sin_family == AF_INET &&
+	    sin->sin_port == sk->sk_dport &&
+	    sin->sin_addr.s_addr == sk->sk_daddr)
+		return 0;
+#if IS_ENABLED(CONFIG_IPV6)
+	if (sk->sk_family == AF_INET6 &&
+	    msg->msg_namelen >= SIN6_LEN_RFC2133 &&
+	    sin6->sin6_family == AF_INET6 &&
+	    sin6->sin6_port == sk->sk_dport &&
+	    ipv6_addr_equal(&sin6->sin6_addr, &sk->sk_v6_daddr))
+		return 0;
+#endif
+	return -EISCONN;
+}
+
+/* How many records of which size, before anything is taken or copied. */
+static int kdtls_plan(struct kdtls_send *send, const struct sock *sk, size_t len,
+		      const struct kdtls_cipher *cipher)
+{
+	bool train = send->gso && len > send->gso;
+	u32 largest = U16_MAX - sizeof(struct udphdr);
+
+	if (sk->sk_family == AF_INET)
+		largest -= sizeof(struct iphdr);
+	send->len = len;
+	send->segment = train ? send->gso : len;
+	if (len > largest || send->segment > DTLS_MAX_PLAINTEXT)
+		return -EMSGSIZE;
+	send->count = train ? DIV_ROUND_UP(len, send->gso) : 1;
+	if (send->count > UDP_MAX_SEGMENTS)
+		return -EINVAL;
+	send->wire = len + send->count * kdtls_overhead(cipher);
+	return send->wire > largest ? -EMSGSIZE : 0;
+}
+
+static int kdtls_prepare(struct kdtls_sock *ks, struct sock *sk,
+			 struct kdtls_send *send, struct msghdr *msg)
+{
+	int err;
+
+	if (msg->msg_flags & KDTLS_UNSUPPORTED || kdtls_udp_corked(sk))
+		return -EOPNOTSUPP;
+	send->gso = READ_ONCE(udp_sk(sk)->gso_size);
+	err = kdtls_parse_cmsgs(send, msg);
+	if (err)
+		return err;
+	err = kdtls_check_name(sk, msg);
+	if (err)
+		return err;
+	if (READ_ONCE(sk->sk_shutdown) & SEND_SHUTDOWN)
+		return -EPIPE;
+	return kdtls_session_may_send(&ks->session, send->type);
+}
+
+/*
+ * Give the records to UDP. @msg is the caller's: it still says where to, how
+ * and with which control messages.
+ */
+static int kdtls_pass_down(struct kdtls_sock *ks, struct sock *sk,
+			   const struct msghdr *msg, u8 *buf, u32 len)
+{
+	struct kvec vec = { .iov_base = buf, .iov_len = len };
+	struct msghdr down = *msg;
+
+	down.msg_name = NULL;
+	down.msg_namelen = 0;
+	down.msg_flags &= ~KDTLS_MSG_SPLICE_PAGES;
+	down.msg_ubuf = NULL;
+	down.sg_from_iter = NULL;
+	iov_iter_kvec(&down.msg_iter, ITER_SOURCE, &vec, 1, len);
+	return ks->base->sendmsg(sk, &down, len);
+}
+
+static void kdtls_put_segment(struct cmsghdr *cmsg, u16 segment)
+{
+	cmsg->cmsg_level = SOL_UDP;
+	cmsg->cmsg_type = UDP_SEGMENT;
+	cmsg->cmsg_len = CMSG_LEN(sizeof(u16));
+	*(u16 *)CMSG_DATA(cmsg) = segment;
+}
+
+/*
+ * The socket option counts payload, so UDP must not see it: a control message
+ * behind the caller's own overrides it.
+ */
+static int kdtls_pass_down_option(struct kdtls_sock *ks, struct sock *sk,
+				  struct msghdr *msg, u8 *buf, u32 len,
+				  u16 segment)
+{
+	size_t room = CMSG_ALIGN(msg->msg_controllen);
+	u8 small[CMSG_SPACE(sizeof(u16))] __aligned(8);
+	struct msghdr down = *msg;
+	u8 *control = small;
+	int err;
+
+	if (room) {
+		control = kzalloc(room + sizeof(small), GFP_KERNEL);
+		if (!control)
+			return -ENOMEM;
+		memcpy(control, msg->msg_control, msg->msg_controllen);
+	}
+	kdtls_put_segment((struct cmsghdr *)(control + room), segment);
+	down.msg_control = control;
+	down.msg_controllen = room + sizeof(small);
+	down.msg_control_is_user = false;
+	err = kdtls_pass_down(ks, sk, &down, buf, len);
+	if (room)
+		kfree(control);
+	return err;
+}
+
+static int kdtls_send_wire(struct kdtls_sock *ks, struct sock *sk,
+			   struct msghdr *msg, struct kdtls_send *send, u8 *buf,
+			   u32 overhead)
+{
+	u16 segment = send->gso + overhead;
+	u16 *value;
+	int err;
+
+	if (!send->gso)
+		return kdtls_pass_down(ks, sk, msg, buf, send->wire);
+	if (!send->gso_cmsg)
+		return kdtls_pass_down_option(ks, sk, msg, buf, send->wire,
+					      segment);
+
+	/* The caller's control messages are its own again when this returns. */
+	value = (u16 *)CMSG_DATA(send->gso_cmsg);
+	*value = segment;
+	err = kdtls_pass_down(ks, sk, msg, buf, send->wire);
+	*value = send->gso;
+	return err;
+}
+
+/* Copy the payload to where it will be sealed. */
+static int kdtls_copy_payload(struct kdtls_send *send, struct iov_iter *from,
+			      const struct kdtls_cipher *cipher, u8 *buf)
+{
+	u32 front = KDTLS_HEADER_LEN + cipher->explicit_len;
+	u32 stride = send->segment + kdtls_overhead(cipher);
+	size_t left = send->len;
+	u32 i, n;
+
+	for (i = 0; i < send->count; i++) {
+		n = min_t(size_t, left, send->segment);
+		if (!copy_from_iter_full(buf + i * stride + front, n, from))
+			goto err_revert;
+		left -= n;
+	}
+	return 0;
+
+err_revert:
+	iov_iter_revert(from, send->len - left);
+	return -EFAULT;
+}
+
+static int kdtls_seal_all(struct kdtls_epoch *epoch, struct kdtls_work *work,
+			  struct kdtls_send *send, u64 seq)
+{
+	u32 stride = send->segment + kdtls_overhead(epoch->cipher);
+	size_t left = send->len;
+	u32 i, n;
+	int err;
+
+	for (i = 0; i < send->count; i++) {
+		n = min_t(size_t, left, send->segment);
+		err = kdtls_epoch_seal(epoch, work, send->type, seq + i,
+				       work->buf + i * stride, n);
+		if (err)
+			return err;
+		left -= n;
+	}
+	return 0;
+}
+
+static void kdtls_count_sent(struct kdtls_sock *ks, struct sock *sk,
+			     const struct kdtls_send *send)
+{
+	struct net *net = sock_net(sk);
+
+	atomic64_add(send->count, &ks->session.tx_records);
+	atomic64_add(send->len, &ks->session.tx_bytes);
+	kdtls_stat_add(net, KDTLS_TX_RECORDS, send->count);
+	kdtls_stat_add(net, KDTLS_TX_BYTES, send->len);
+	if (send->type != DTLS_CT_APPLICATION_DATA)
+		kdtls_stat_add(net, KDTLS_TX_CONTROL, send->count);
+}
+
+static int kdtls_seal_and_send(struct kdtls_sock *ks, struct sock *sk,
+			       struct msghdr *msg, struct kdtls_send *send,
+			       struct kdtls_epoch *epoch,
+			       struct kdtls_work *work)
+{
+	const struct kdtls_cipher *cipher = epoch->cipher;
+	u8 *payload = work->buf + KDTLS_HEADER_LEN + cipher->explicit_len;
+	u8 alert[2] = {};
+	u64 seq;
+	int err;
+
+	err = kdtls_copy_payload(send, &msg->msg_iter, cipher, work->buf);
+	if (err)
+		return err;
+	if (send->type == DTLS_CT_ALERT && send->len == sizeof(alert))
+		memcpy(alert, payload, sizeof(alert));
+	err = kdtls_epoch_take(epoch, send->count, &seq);
+	if (err) {
+		kdtls_stat_inc(sock_net(sk), KDTLS_TX_EXPIRED);
+		goto err_revert;
+	}
+
+	/* From here on the numbers are used up, whatever happens. */
+	err = kdtls_seal_all(epoch, work, send, seq);
+	if (err)
+		goto err_count;
+	err = kdtls_send_wire(ks, sk, msg, send, work->buf,
+			      kdtls_overhead(cipher));
+	if (err < 0)
+		goto err_count;
+
+	kdtls_count_sent(ks, sk, send);
+	if (send->type == DTLS_CT_ALERT && send->len == sizeof(alert))
+		kdtls_session_sent_alert(&ks->session, alert[0], alert[1]);
+	return send->len;
+
+err_count:
+	kdtls_stat_add(sock_net(sk), KDTLS_TX_ERRORS, send->count);
+err_revert:
+	/* io_uring tries again with what the iterator still holds. */
+	iov_iter_revert(&msg->msg_iter, send->len);
+	return err;
+}
+
+static int kdtls_send_records(struct kdtls_sock *ks, struct sock *sk,
+			      struct msghdr *msg, size_t len,
+			      struct kdtls_send *send,
+			      struct kdtls_epoch *epoch)
+{
+	struct kdtls_work *work;
+	int err;
+
+	err = kdtls_plan(send, sk, len, epoch->cipher);
+	if (err)
+		return err;
+	work = kdtls_work_get(epoch->tfm, send->wire);
+	if (IS_ERR(work))
+		return PTR_ERR(work);
+	err = kdtls_seal_and_send(ks, sk, msg, send, epoch, work);
+	kdtls_work_put(work);
+	return err;
+}
+
+/* Only the kernel seals: whoever brings records may bring those of epoch 0. */
+static int kdtls_check_raw(const u8 *buf, u32 len)
+{
+	struct kdtls_record rec;
+	u32 size;
+
+	if (!len)
+		return -EINVAL;
+	for (; len; buf += size, len -= size) {
+		if (kdtls_record_parse(&rec, buf, len))
+			return -EINVAL;
+		if (rec.epoch || rec.type == DTLS_CT_APPLICATION_DATA)
+			return -EPERM;
+		size = KDTLS_HEADER_LEN + rec.len;
+	}
+	return 0;
+}
+
+static int kdtls_send_raw(struct kdtls_sock *ks, struct sock *sk,
+			  struct msghdr *msg, size_t len,
+			  struct kdtls_send *send)
+{
+	struct kdtls_work *work;
+	int err;
+
+	if (!READ_ONCE(ks->recv_raw))
+		return -EPERM;
+	if (send->gso)
+		return -EINVAL;
+	if (len > KDTLS_WORK_SIZE)
+		return -EMSGSIZE;
+	work = kdtls_work_get(NULL, len);
+	if (IS_ERR(work))
+		return PTR_ERR(work);
+
+	/* What is checked is a copy: the caller's memory can still change. */
+	err = -EFAULT;
+	if (!copy_from_iter_full(work->buf, len, &msg->msg_iter))
+		goto out;
+	err = kdtls_check_raw(work->buf, len);
+	if (!err)
+		err = kdtls_pass_down(ks, sk, msg, work->buf, len);
+	if (err < 0) {
+		iov_iter_revert(&msg->msg_iter, len);
+		goto out;
+	}
+	kdtls_stat_inc(sock_net(sk), KDTLS_TX_RAW);
+out:
+	kdtls_work_put(work);
+	return err;
+}
+
+/*
+ * No keys yet: the handshake's datagrams pass. A call that asks for a record
+ * must not have its payload go out in the clear instead.
+ */
+static int kdtls_send_before_keys(struct kdtls_sock *ks, struct sock *sk,
+				  struct msghdr *msg, size_t len)
+{
+	struct kdtls_send send = {};
+	int err;
+
+	err = kdtls_parse_cmsgs(&send, msg);
+	if (err)
+		return err;
+	if (send.type)
+		return -EINVAL;
+	return ks->base->sendmsg(sk, msg, len);
+}
+
+/**
+ * kdtls_sendmsg() - sendmsg of an attached socket
+ * @sk: the socket
+ * @msg: what to send, and how
+ * @len: bytes of payload in @msg
+ *
+ * Context: Process context, may sleep. Calls may run at the same time.
+ * Return: @len or a negative errno; see Documentation/uapi.rst.
+ */
+int kdtls_sendmsg(struct sock *sk, struct msghdr *msg, size_t len)
+{
+	struct kdtls_send send = { .type = DTLS_CT_APPLICATION_DATA };
+	struct kdtls_sock *ks = kdtls_sk(sk);
+	struct kdtls_epoch *epoch;
+	int err;
+
+	epoch = kdtls_epoch_get(&ks->session.tx);
+	if (!epoch) {
+		if (down_read_killable(&ks->install_lock))
+			return -EINTR;
+		epoch = kdtls_epoch_get(&ks->session.tx);
+		if (!epoch)
+			err = kdtls_send_before_keys(ks, sk, msg, len);
+		up_read(&ks->install_lock);
+		if (!epoch)
+			return err;
+	}
+
+	err = kdtls_prepare(ks, sk, &send, msg);
+	if (!err && send.raw)
+		err = kdtls_send_raw(ks, sk, msg, len, &send);
+	else if (!err)
+		err = kdtls_send_records(ks, sk, msg, len, &send, epoch);
+	kdtls_epoch_put(epoch);
+	return err;
+}

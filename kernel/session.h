@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* A session: one DTLS association with one peer. */
+#ifndef KDTLS_SESSION_H
+#define KDTLS_SESSION_H
+
+#include <linux/atomic.h>
+#include <linux/types.h>
+
+#include "epoch.h"
+
+struct sock;
+
+/* Bits of kdtls_session.state; DTLS_STATE_* tells them to user space. */
+enum kdtls_session_bit {
+	KDTLS_PEER_CLOSED,	/* the peer sent close_notify */
+	KDTLS_PEER_ALERT,	/* the peer sent a fatal alert */
+	KDTLS_CLOSED,		/* we sent close_notify or a fatal alert */
+};
+
+/**
+ * struct kdtls_session - one DTLS association with one peer
+ * @tx: keys to seal with, or NULL; written under kdtls_sock.install_lock
+ * @rx: keys to open with, or NULL; written under kdtls_sock.install_lock
+ * @state: bits of enum kdtls_session_bit
+ * @alert: description of the fatal alert that set KDTLS_PEER_ALERT
+ * @tx_records: records sealed
+ * @tx_bytes: their payload
+ * @rx_records: records opened
+ * @rx_bytes: their payload
+ * @rx_replayed: records whose number was seen or too old
+ * @rx_bad: records dropped for another reason
+ */
+struct kdtls_session {
+	struct kdtls_epoch __rcu	*tx;
+	struct kdtls_epoch __rcu	*rx;
+	unsigned long			state;
+	u8				alert;
+
+	atomic64_t	tx_records ____cacheline_aligned_in_smp;
+	atomic64_t	tx_bytes;
+
+	atomic64_t	rx_records ____cacheline_aligned_in_smp;
+	atomic64_t	rx_bytes;
+	atomic64_t	rx_replayed;
+	atomic64_t	rx_bad;
+};
+
+void kdtls_session_release(struct kdtls_session *session, struct sock *sk);
+int kdtls_session_may_send(struct kdtls_session *session, u8 type);
+void kdtls_session_sent_alert(struct kdtls_session *session, u8 level,
+			      u8 description);
+void kdtls_session_got_alert(struct kdtls_session *session, struct sock *sk,
+			     const u8 *alert, u32 len);
+
+/* No more records are welcome from the peer. */
+static inline bool kdtls_session_rx_ended(const struct kdtls_session *session)
+{
+	return READ_ONCE(session->state) &
+	       (BIT(KDTLS_PEER_CLOSED) | BIT(KDTLS_PEER_ALERT));
+}
+
+#endif /* KDTLS_SESSION_H */
