@@ -88,10 +88,12 @@ static void kdtls_finish_message(struct kdtls_receive *rx)
 	message->skb = NULL;
 }
 
+/* @len bytes of payload at @data are kept: what comes next goes behind them. */
 static void kdtls_begin_message(struct kdtls_receive *rx, u8 type, bool raw,
 				const u8 *data, u32 len)
 {
 	kdtls_finish_message(rx);
+	rx->used += len;
 	rx->current_message = (struct kdtls_message) {
 		.skb = rx->skb,
 		.type = type,
@@ -103,7 +105,8 @@ static void kdtls_begin_message(struct kdtls_receive *rx, u8 type, bool raw,
 
 /*
  * As UDP_GRO has it, all segments of a message but the last are of one size.
- * Payloads stand in the buffer without gaps, so to join is to count.
+ * Payloads that are kept stand in the buffer without gaps, and those of records
+ * that nobody wants are written over, so to join is to count.
  */
 static bool kdtls_join_message(struct kdtls_receive *rx, u32 len)
 {
@@ -118,6 +121,7 @@ static bool kdtls_join_message(struct kdtls_receive *rx, u32 len)
 		return false;
 	message->segment = segment;
 	message->len += len;
+	rx->used += len;
 	return true;
 }
 
@@ -156,7 +160,6 @@ static void kdtls_got_record(struct kdtls_receive *rx,
 	atomic64_add(len, &rx->ks->session.rx_bytes);
 	kdtls_stat_inc(net, KDTLS_RX_RECORDS);
 	kdtls_stat_add(net, KDTLS_RX_BYTES, len);
-	rx->used += len;
 	if (rec->type == DTLS_CT_APPLICATION_DATA)
 		kdtls_got_data(rx, data, len);
 	else
@@ -245,11 +248,12 @@ static void kdtls_receive_raw(struct kdtls_receive *rx,
 		kdtls_drop(rx, KDTLS_RX_DROP_FORMAT);
 		return;
 	}
-	rx->used += len;
-	if (rx->current_message.skb && rx->current_message.raw)
-		rx->current_message.len += len;
-	else
+	if (!rx->current_message.skb || !rx->current_message.raw) {
 		kdtls_begin_message(rx, rec->type, true, to, len);
+		return;
+	}
+	rx->current_message.len += len;
+	rx->used += len;
 }
 
 /* One datagram: the bytes from @offset to @end, a record behind the other. */
