@@ -1,16 +1,61 @@
 // SPDX-License-Identifier: GPL-2.0
 /* How a UDP socket is taken over, and how it is let go. */
+#include <linux/hashtable.h>
 #include <linux/module.h>
 #include <linux/skmsg.h>
 #include <linux/slab.h>
 #include <linux/wait.h>
+#include <linux/workqueue.h>
 
 #include "sock.h"
 #include "stat.h"
 
+/*
+ * IPV6_ADDRFORM turns an AF_INET6 socket into an AF_INET one and gives it UDP's
+ * own proto, whatever it had. We refuse it, but a call that another thread began
+ * before the attach is past us. Its socket is plain UDP then, by its own wish;
+ * what must not happen is that its context is lost. So those of AF_INET6 sockets
+ * can also be found by their socket.
+ */
+static DEFINE_HASHTABLE(kdtls_by_sk, 8);
+static DEFINE_SPINLOCK(kdtls_by_sk_lock);	/* also taken in softirqs */
+static struct workqueue_struct *kdtls_orphans;
+
+static void kdtls_table_add(struct kdtls_sock *ks)
+{
+	if (ks->sk->sk_family != AF_INET6)
+		return;
+	spin_lock_bh(&kdtls_by_sk_lock);
+	hash_add(kdtls_by_sk, &ks->by_sk, (unsigned long)ks->sk);
+	spin_unlock_bh(&kdtls_by_sk_lock);
+}
+
+static void kdtls_table_remove(struct kdtls_sock *ks)
+{
+	if (hlist_unhashed(&ks->by_sk))
+		return;
+	spin_lock_bh(&kdtls_by_sk_lock);
+	hash_del(&ks->by_sk);
+	spin_unlock_bh(&kdtls_by_sk_lock);
+}
+
+static struct kdtls_sock *kdtls_table_find(const struct sock *sk)
+{
+	struct kdtls_sock *ks, *found = NULL;
+
+	spin_lock_bh(&kdtls_by_sk_lock);
+	hash_for_each_possible(kdtls_by_sk, ks, by_sk, (unsigned long)sk)
+		if (ks->sk == sk)
+			found = ks;
+	spin_unlock_bh(&kdtls_by_sk_lock);
+	return found;
+}
+
 static bool kdtls_sock_is_readable(struct sock *sk)
 {
-	return !kdtls_opened_empty(&kdtls_sk(sk)->opened);
+	struct kdtls_sock *ks = kdtls_sk(sk);
+
+	return ks && !kdtls_opened_empty(&ks->opened);
 }
 
 /* A session belongs to one peer: with keys, the address is fixed. */
@@ -23,10 +68,14 @@ static bool kdtls_has_keys(struct kdtls_sock *ks)
 static int kdtls_connect(struct sock *sk, struct kdtls_sockaddr *addr, int len)
 {
 	struct kdtls_sock *ks = kdtls_sk(sk);
-	int err = -EISCONN;
+	int err;
 
-	if (down_read_killable(&ks->install_lock))
-		return -EINTR;
+	if (!ks)
+		return -EBADFD;
+	err = kdtls_pass_lock(ks, false);
+	if (err)
+		return err;
+	err = -EISCONN;
 	if (!kdtls_has_keys(ks))
 		err = ks->base->connect(sk, addr, len);
 	up_read(&ks->install_lock);
@@ -36,36 +85,75 @@ static int kdtls_connect(struct sock *sk, struct kdtls_sockaddr *addr, int len)
 static int kdtls_disconnect(struct sock *sk, int flags)
 {
 	struct kdtls_sock *ks = kdtls_sk(sk);
-	int err = -EISCONN;
+	int err;
 
-	if (down_read_killable(&ks->install_lock))
-		return -EINTR;
+	if (!ks)
+		return -EBADFD;
+	err = kdtls_pass_lock(ks, false);
+	if (err)
+		return err;
+	err = -EISCONN;
 	if (!kdtls_has_keys(ks))
 		err = ks->base->disconnect(sk, flags);
 	up_read(&ks->install_lock);
 	return err;
 }
 
-static struct proto *kdtls_base(const struct sock *sk)
+KDTLS_ADAPT_RECVMSG(kdtls_proto_recvmsg, kdtls_recvmsg)
+KDTLS_ADAPT_IOCTL(kdtls_proto_ioctl, kdtls_ioctl)
+
+static void kdtls_release(struct kdtls_sock *ks)
 {
-	return kdtls_sk(sk)->base;
+	kdtls_session_release(&ks->session);
+	kdtls_opened_purge(&ks->opened, ks->sk);
 }
 
-KDTLS_ADAPT_RECVMSG(kdtls_proto_recvmsg, kdtls_recvmsg)
-KDTLS_ADAPT_IOCTL(kdtls_proto_ioctl, kdtls_ioctl, kdtls_base)
+static void kdtls_count_release(struct kdtls_sock *ks)
+{
+	struct net *net = sock_net(ks->sk);
+
+	kdtls_stat_dec(net, KDTLS_ATTACHED);
+	if (rcu_access_pointer(ks->session.tx))
+		kdtls_stat_dec(net, KDTLS_CURR_TX);
+	if (rcu_access_pointer(ks->session.rx))
+		kdtls_stat_dec(net, KDTLS_CURR_RX);
+}
 
 /*
  * The last descriptor is closed, so no call runs and none will. The keys go
  * now; the context stays, because the core still reads sk_prot.
  */
-static void kdtls_close(struct sock *sk, long timeout)
+void kdtls_close(struct sock *sk, long timeout)
 {
-	struct kdtls_sock *ks = kdtls_sk(sk);
+	struct kdtls_sock *ks = kdtls_sk(sk) ?: kdtls_table_find(sk);
 
-	kdtls_session_release(&ks->session, sk);
-	kdtls_opened_purge(&ks->opened, sk);
-	kdtls_stat_dec(sock_net(sk), KDTLS_ATTACHED);
+	kdtls_count_release(ks);
+	kdtls_release(ks);
 	ks->base->close(sk, timeout);
+}
+
+/* Ciphers may sleep when they are freed, so this is not for a softirq. */
+static void kdtls_release_orphan(struct work_struct *work)
+{
+	struct kdtls_sock *ks = container_of(work, struct kdtls_sock, orphan);
+
+	kdtls_session_release(&ks->session);
+	kfree(ks);
+	module_put(THIS_MODULE);
+}
+
+/* The socket of a context that lost it: it was closed without us. */
+static void kdtls_destruct_orphan(struct sock *sk)
+{
+	struct kdtls_sock *ks = kdtls_table_find(sk);
+
+	kdtls_count_release(ks);
+	kdtls_opened_purge(&ks->opened, sk);
+	kdtls_table_remove(ks);
+	sk->sk_destruct = ks->base_destruct;
+	sk->sk_destruct(sk);
+	INIT_WORK(&ks->orphan, kdtls_release_orphan);
+	queue_work(kdtls_orphans, &ks->orphan);
 }
 
 /*
@@ -76,6 +164,11 @@ static void kdtls_destruct(struct sock *sk)
 {
 	struct kdtls_sock *ks = kdtls_sk(sk);
 
+	if (!ks) {
+		kdtls_destruct_orphan(sk);
+		return;
+	}
+	kdtls_table_remove(ks);
 	WRITE_ONCE(sk->sk_prot, ks->base);
 	sk->sk_destruct = ks->base_destruct;
 	kfree(ks);
@@ -101,6 +194,32 @@ static void kdtls_build_proto(struct proto *prot)
 #endif
 }
 
+static bool kdtls_is_reader(const wait_queue_entry_t *wait)
+{
+	return wait->flags & WQ_FLAG_EXCLUSIVE && wait->private &&
+	       wait->func != kdtls_reader_wake;
+}
+
+static bool kdtls_is_writer(const wait_queue_entry_t *wait)
+{
+	return !(wait->flags & WQ_FLAG_EXCLUSIVE) &&
+	       wait->func == autoremove_wake_function;
+}
+
+static bool kdtls_has_waiter(struct sock *sk,
+			     bool (*is)(const wait_queue_entry_t *wait))
+{
+	wait_queue_head_t *head = sk_sleep(sk);
+	wait_queue_entry_t *wait;
+	bool found = false;
+
+	spin_lock_irq(&head->lock);
+	list_for_each_entry(wait, &head->head, entry)
+		found |= is(wait);
+	spin_unlock_irq(&head->lock);
+	return found;
+}
+
 /**
  * kdtls_foreign_reader() - does a thread sleep in the socket's original recvmsg?
  * @sk: the socket
@@ -110,16 +229,28 @@ static void kdtls_build_proto(struct proto *prot)
  */
 bool kdtls_foreign_reader(struct sock *sk)
 {
-	wait_queue_head_t *head = sk_sleep(sk);
-	wait_queue_entry_t *wait;
-	bool found = false;
+	return kdtls_has_waiter(sk, kdtls_is_reader);
+}
 
-	spin_lock_irq(&head->lock);
-	list_for_each_entry(wait, &head->head, entry)
-		if (wait->flags & WQ_FLAG_EXCLUSIVE && wait->private &&
-		    wait->func != kdtls_reader_wake)
-			found = true;
-	spin_unlock_irq(&head->lock);
+/**
+ * kdtls_foreign_writer() - does a thread sleep in the socket's original sendmsg?
+ * @sk: the socket
+ *
+ * Such a thread waits for buffer space, to send what it has as it is. As long as
+ * there are no keys, our own do not count: they keep an install waiting.
+ */
+bool kdtls_foreign_writer(struct sock *sk)
+{
+	return kdtls_has_waiter(sk, kdtls_is_writer);
+}
+
+static bool kdtls_in_sockmap(const struct sock *sk)
+{
+	bool found;
+
+	rcu_read_lock();
+	found = sk_psock(sk);
+	rcu_read_unlock();
 	return found;
 }
 
@@ -128,13 +259,14 @@ static int kdtls_may_attach(struct sock *sk)
 	if (sk->sk_type != SOCK_DGRAM || sk->sk_protocol != IPPROTO_UDP ||
 	    (sk->sk_family != AF_INET && sk->sk_family != AF_INET6))
 		return -EPROTONOSUPPORT;
-	if (sk->sk_prot->sendmsg == kdtls_sendmsg)
+	if (kdtls_sk(sk))
 		return -EEXIST;
-	if (READ_ONCE(sk->sk_prot) != sk->sk_prot_creator || sk_psock(sk))
+	if (READ_ONCE(sk->sk_prot) != sk->sk_prot_creator ||
+	    kdtls_in_sockmap(sk))
 		return -EBUSY;
 	if (READ_ONCE(udp_sk(sk)->encap_type) || kdtls_udp_corked(sk) || udp_sk(sk)->pending)
 		return -EBUSY;
-	if (kdtls_foreign_reader(sk))
+	if (kdtls_foreign_reader(sk) || kdtls_foreign_writer(sk))
 		return -EBUSY;
 	return 0;
 }
@@ -145,6 +277,7 @@ static struct kdtls_sock *kdtls_sock_new(struct sock *sk)
 
 	if (!ks)
 		return NULL;
+	ks->sk = sk;
 	ks->base = sk->sk_prot;
 	ks->prot = *ks->base;
 	kdtls_build_proto(&ks->prot);
@@ -161,10 +294,15 @@ static int kdtls_attach_locked(struct sock *sk)
 	err = kdtls_may_attach(sk);
 	if (err)
 		return err;
+	/* By netlink, nobody holds the module while it is being removed. */
+	if (!try_module_get(THIS_MODULE))
+		return -ENOPROTOOPT;
 	ks = kdtls_sock_new(sk);
-	if (!ks)
+	if (!ks) {
+		module_put(THIS_MODULE);
 		return -ENOMEM;
-	__module_get(THIS_MODULE);
+	}
+	kdtls_table_add(ks);
 
 	/* The core may use sk_prot after close: free it behind RCU. */
 	sock_set_flag(sk, SOCK_RCU_FREE);
@@ -192,4 +330,19 @@ int kdtls_attach(struct sock *sk)
 	err = kdtls_attach_locked(sk);
 	release_sock(sk);
 	return err;
+}
+
+int __init kdtls_attach_init(void)
+{
+	kdtls_orphans = alloc_workqueue("kdtls", 0, 0);
+	return kdtls_orphans ? 0 : -ENOMEM;
+}
+
+void kdtls_attach_exit(void)
+{
+	/* The last socket's destructor may still be on its way out of here. */
+	rcu_barrier();
+	destroy_workqueue(kdtls_orphans);
+	/* And so may the last caller of close, which has nothing left to wait for. */
+	synchronize_rcu_tasks();
 }

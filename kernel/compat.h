@@ -56,22 +56,31 @@ static inline int kdtls_base_recvmsg(const struct proto *base, struct sock *sk,
 
 /*
  * proto.ioctl returns its answer by a user pointer or by a kernel one. @call
- * returns true and the answer for what it knows; the rest is @base's.
+ * returns true and the answer for what it knows; the rest is the base's.
  */
 #ifdef HAVE_IOCTL_KARG
-#define KDTLS_ADAPT_IOCTL(name, call, base)				\
+#define KDTLS_ADAPT_IOCTL(name, call)					\
 static int name(struct sock *sk, int cmd, int *karg)			\
 {									\
-	return call(sk, cmd, karg) ? 0 : base(sk)->ioctl(sk, cmd, karg); \
+	struct kdtls_sock *ks = kdtls_sk(sk);				\
+									\
+	if (!ks)							\
+		return -EBADFD;						\
+	if (call(ks, sk, cmd, karg))					\
+		return 0;						\
+	return ks->base->ioctl(sk, cmd, karg);				\
 }
 #else
-#define KDTLS_ADAPT_IOCTL(name, call, base)				\
+#define KDTLS_ADAPT_IOCTL(name, call)					\
 static int name(struct sock *sk, int cmd, unsigned long arg)		\
 {									\
+	struct kdtls_sock *ks = kdtls_sk(sk);				\
 	int answer;							\
 									\
-	if (!call(sk, cmd, &answer))					\
-		return base(sk)->ioctl(sk, cmd, arg);			\
+	if (!ks)							\
+		return -EBADFD;						\
+	if (!call(ks, sk, cmd, &answer))				\
+		return ks->base->ioctl(sk, cmd, arg);			\
 	return put_user(answer, (int __user *)arg);			\
 }
 #endif

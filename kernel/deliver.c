@@ -5,19 +5,30 @@
  * message where they have a datagram.
  */
 #include <linux/ipv6.h>
+#include <net/compat.h>
 #include <net/ipv6.h>
 #include <net/transp_v6.h>
 
 #include "sock.h"
 #include "stat.h"
 
+/* Bytes that put_cmsg() needs at least for a value of one byte. */
+static size_t kdtls_cmsg_room(const struct msghdr *msg)
+{
+#ifdef CONFIG_COMPAT
+	if (msg->msg_flags & MSG_CMSG_COMPAT)
+		return sizeof(struct compat_cmsghdr) + sizeof(u8);
+#endif
+	return CMSG_LEN(sizeof(u8));
+}
+
 /* A message that must be told apart from data takes a control buffer. */
-bool kdtls_deliverable(struct kdtls_sock *ks, const struct msghdr *msg,
+bool kdtls_deliverable(const struct msghdr *msg,
 		       const struct kdtls_message *message)
 {
 	if (!message->raw && message->type == DTLS_CT_APPLICATION_DATA)
 		return true;
-	return msg->msg_control && msg->msg_controllen >= CMSG_LEN(sizeof(u8));
+	return msg->msg_control && msg->msg_controllen >= kdtls_cmsg_room(msg);
 }
 
 static void kdtls_put_own_cmsgs(struct kdtls_sock *ks, struct msghdr *msg,
@@ -145,6 +156,7 @@ static void kdtls_count_delivered(struct sock *sk,
 
 /**
  * kdtls_deliver() - copy a message to a receive call
+ * @ks: the socket's context
  * @sk: the socket
  * @msg: the call's buffers
  * @len: bytes of payload that they hold
@@ -157,14 +169,15 @@ static void kdtls_count_delivered(struct sock *sk,
  * Return: what the call returns: bytes copied, or with MSG_TRUNC the message's
  * length, or a negative errno.
  */
-int kdtls_deliver(struct sock *sk, struct msghdr *msg, size_t len, int flags,
-		  const struct kdtls_message *message, u32 offset,
-		  int *addr_len)
+int kdtls_deliver(struct kdtls_sock *ks, struct sock *sk, struct msghdr *msg,
+		  size_t len, int flags, const struct kdtls_message *message,
+		  u32 offset, int *addr_len)
 {
-	size_t copied = min_t(size_t, len, message->len - offset);
+	u32 left = message->len - min(offset, message->len);
+	size_t copied = min_t(size_t, len, left);
 	int ret;
 
-	if (copied < message->len - offset)
+	if (copied < left)
 		msg->msg_flags |= MSG_TRUNC;
 	if (copy_to_iter(message->data + offset, copied, &msg->msg_iter) !=
 	    copied) {
@@ -175,7 +188,7 @@ int kdtls_deliver(struct sock *sk, struct msghdr *msg, size_t len, int flags,
 	if (!(flags & MSG_PEEK))
 		kdtls_count_delivered(sk, message);
 
-	kdtls_put_own_cmsgs(kdtls_sk(sk), msg, message);
+	kdtls_put_own_cmsgs(ks, msg, message);
 	sock_recv_cmsgs(msg, sk, message->skb);
 	kdtls_put_address(sk, msg, message->skb, addr_len);
 	kdtls_put_gro_cmsg(sk, msg, message);

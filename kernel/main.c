@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /* kdtls: DTLS records in the kernel, under the calls of a UDP socket. */
 #include <linux/module.h>
-#include <linux/rcupdate.h>
 
 #include "sock.h"
 #include "stat.h"
@@ -14,9 +13,12 @@ static int __init kdtls_init(void)
 	err = kdtls_stat_init();
 	if (err)
 		return err;
-	err = kdtls_sockopt_init();
+	err = kdtls_attach_init();
 	if (err)
 		goto err_stat;
+	err = kdtls_sockopt_init();
+	if (err)
+		goto err_attach;
 	err = kdtls_netlink_init();
 	if (err)
 		goto err_sockopt;
@@ -24,6 +26,8 @@ static int __init kdtls_init(void)
 
 err_sockopt:
 	kdtls_sockopt_exit();
+err_attach:
+	kdtls_attach_exit();
 err_stat:
 	kdtls_stat_exit();
 	return err;
@@ -33,8 +37,7 @@ static void __exit kdtls_exit(void)
 {
 	kdtls_netlink_exit();
 	kdtls_sockopt_exit();
-	/* The last socket's destructor may still be on its way out of here. */
-	rcu_barrier();
+	kdtls_attach_exit();
 	kdtls_work_exit();
 	kdtls_stat_exit();
 }

@@ -34,7 +34,7 @@ int kdtls_opened_add(struct kdtls_opened *opened, struct sock *sk,
 	size_t size = sizeof(*message) + message->len;
 	struct kdtls_message *copy;
 
-	copy = kvmalloc(size, GFP_KERNEL);
+	copy = kvmalloc(size, GFP_KERNEL_ACCOUNT);
 	if (!copy)
 		return -ENOMEM;
 	*copy = *message;
@@ -69,7 +69,7 @@ struct kdtls_message *kdtls_opened_take(struct kdtls_opened *opened,
 	message = list_first_entry_or_null(&opened->messages,
 					   struct kdtls_message, list);
 	if (message)
-		list_del(&message->list);
+		list_del_init(&message->list);
 	spin_unlock(&opened->lock);
 	if (message)
 		atomic_sub(message->charge, &sk->sk_rmem_alloc);
@@ -109,11 +109,44 @@ struct kdtls_message *kdtls_opened_peek(struct kdtls_opened *opened,
 	return NULL;
 }
 
-/* Throw everything away. Nobody can call the socket any more. */
+/**
+ * kdtls_opened_remove() - take away a message that was peeked at
+ * @opened: the queue
+ * @sk: its socket
+ * @message: from kdtls_opened_peek(); the caller's reference stays
+ *
+ * Return: false if another thread took it meanwhile.
+ */
+bool kdtls_opened_remove(struct kdtls_opened *opened, struct sock *sk,
+			 struct kdtls_message *message)
+{
+	bool listed;
+
+	spin_lock(&opened->lock);
+	listed = !list_empty(&message->list);
+	list_del_init(&message->list);
+	spin_unlock(&opened->lock);
+	if (!listed)
+		return false;
+	atomic_sub(message->charge, &sk->sk_rmem_alloc);
+	kdtls_message_put(message);
+	return true;
+}
+
+/**
+ * kdtls_opened_purge() - throw everything away
+ * @opened: the queue of a socket that nobody can call any more
+ * @sk: the socket
+ *
+ * Context: Any. Takes no lock, for there is nobody left to lock out.
+ */
 void kdtls_opened_purge(struct kdtls_opened *opened, struct sock *sk)
 {
-	struct kdtls_message *message;
+	struct kdtls_message *message, *next;
 
-	while ((message = kdtls_opened_take(opened, sk)))
+	list_for_each_entry_safe(message, next, &opened->messages, list) {
+		atomic_sub(message->charge, &sk->sk_rmem_alloc);
 		kdtls_message_put(message);
+	}
+	INIT_LIST_HEAD(&opened->messages);
 }

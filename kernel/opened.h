@@ -12,7 +12,7 @@ struct sock;
 
 /**
  * struct kdtls_message - what one receive call returns
- * @list: position in struct kdtls_opened
+ * @list: position in struct kdtls_opened; empty once it is not in there
  * @refs: one for the list, one for each call that looks at it
  * @skb: the datagram it came in, for addresses and control messages
  * @charge: bytes charged to the socket's receive buffer
@@ -61,6 +61,8 @@ struct kdtls_message *kdtls_opened_take(struct kdtls_opened *opened,
 					struct sock *sk);
 struct kdtls_message *kdtls_opened_peek(struct kdtls_opened *opened,
 					int *offset);
+bool kdtls_opened_remove(struct kdtls_opened *opened, struct sock *sk,
+			 struct kdtls_message *message);
 void kdtls_message_put(struct kdtls_message *message);
 
 static inline bool kdtls_opened_empty(const struct kdtls_opened *opened)

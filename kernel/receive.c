@@ -135,19 +135,19 @@ static void kdtls_got_data(struct kdtls_receive *rx, const u8 *data, u32 len)
 static void kdtls_got_control(struct kdtls_receive *rx, u8 type, const u8 *data,
 			      u32 len)
 {
-	kdtls_stat_inc(sock_net(rx->sk), KDTLS_RX_CONTROL);
-	if (READ_ONCE(rx->ks->recv_control)) {
-		kdtls_begin_message(rx, type, false, data, len);
-		kdtls_finish_message(rx);
-	} else if (type != DTLS_CT_ALERT) {
-		kdtls_stat_inc(sock_net(rx->sk), KDTLS_RX_DROP_CONTROL);
-	}
+	bool used = READ_ONCE(rx->ks->recv_control);
 
-	/* Readers that wait must find what came before the end first. */
-	if (type == DTLS_CT_ALERT) {
+	kdtls_stat_inc(sock_net(rx->sk), KDTLS_RX_CONTROL);
+	if (used)
+		kdtls_begin_message(rx, type, false, data, len);
+	if (used || type == DTLS_CT_ALERT)
 		kdtls_finish_message(rx);
-		kdtls_session_got_alert(&rx->ks->session, rx->sk, data, len);
-	}
+	/* Only now: readers must find what came before the end first. */
+	if (type == DTLS_CT_ALERT)
+		used |= kdtls_session_got_alert(&rx->ks->session, rx->sk, data,
+						len);
+	if (!used)
+		kdtls_stat_inc(sock_net(rx->sk), KDTLS_RX_DROP_CONTROL);
 }
 
 static void kdtls_got_record(struct kdtls_receive *rx,
@@ -282,8 +282,12 @@ static void kdtls_receive_datagram(struct kdtls_receive *rx, u32 offset, u32 end
 
 static void kdtls_receive_skb(struct kdtls_receive *rx)
 {
-	u32 segment = skb_is_gso(rx->skb) ? skb_shinfo(rx->skb)->gso_size : 0;
-	u32 offset = 0, len = rx->skb->len, n;
+	u32 offset = 0, len = rx->skb->len, segment = 0, n;
+
+	/* Other kinds of GSO are one datagram that was not fragmented yet. */
+	if (skb_is_gso(rx->skb) &&
+	    skb_shinfo(rx->skb)->gso_type & SKB_GSO_UDP_L4)
+		segment = skb_shinfo(rx->skb)->gso_size;
 
 	rx->join = segment && kdtls_udp_gro(rx->sk);
 	do {
@@ -297,9 +301,21 @@ static void kdtls_receive_skb(struct kdtls_receive *rx)
 	kdtls_finish_message(rx);
 }
 
+/* Not what this call can have: drop it, and look for the next. */
+#define KDTLS_NEXT	(-ENOMSG)
+
+static int kdtls_receive_refuse(struct kdtls_receive *rx,
+				enum kdtls_counter reason, int err)
+{
+	kdtls_drop(rx, reason);
+	consume_skb(rx->skb);
+	return err;
+}
+
 /*
  * Take one datagram off the socket's queue and open it.
- * Return: 0, or a negative errno if there is none or no memory to try it.
+ * Return: 0, after which kdtls_receive_done() is due; KDTLS_NEXT if it was
+ * dropped whole; -EAGAIN if there is none; or another negative errno.
  */
 static int kdtls_receive_next(struct kdtls_receive *rx)
 {
@@ -308,14 +324,16 @@ static int kdtls_receive_next(struct kdtls_receive *rx)
 	rx->skb = __skb_recv_udp(rx->sk, MSG_DONTWAIT, &offset, &err);
 	if (!rx->skb)
 		return err;
+	/* An IPv6 jumbogram: no record is that long. */
+	if (rx->skb->len > KDTLS_WORK_SIZE)
+		return kdtls_receive_refuse(rx, KDTLS_RX_DROP_FORMAT,
+					    KDTLS_NEXT);
 	rx->used = 0;
 	rx->queued = false;
 	rx->work = kdtls_work_get(rx->epoch->tfm, max_t(u32, rx->skb->len, 1));
-	if (IS_ERR(rx->work)) {
-		kdtls_drop(rx, KDTLS_RX_DROP_NOMEM);
-		consume_skb(rx->skb);
-		return PTR_ERR(rx->work);
-	}
+	if (IS_ERR(rx->work))
+		return kdtls_receive_refuse(rx, KDTLS_RX_DROP_NOMEM,
+					    PTR_ERR(rx->work));
 	kdtls_receive_skb(rx);
 	return 0;
 }
@@ -389,56 +407,82 @@ out:
  * @len: bytes of payload they hold
  * @flags: MSG_ flags
  * @addr_len: where the length of the peer's address goes
+ * @timeo: how long it may wait, in jiffies
+ * @begin: when it began
  */
 struct kdtls_recv_call {
 	struct msghdr	*msg;
 	size_t		len;
 	int		flags;
 	int		*addr_len;
+	long		timeo;
+	unsigned long	begin;
 };
 
-/* Not what this call can have: drop it, and look for the next. */
-#define KDTLS_NEXT	(-ENOMSG)
+static void kdtls_drop_message(struct kdtls_receive *rx,
+			       const struct kdtls_message *message)
+{
+	kdtls_drop(rx, message->raw ? KDTLS_RX_DROP_RAW :
+				      KDTLS_RX_DROP_CONTROL);
+}
 
 static int kdtls_deliver_or_drop(struct kdtls_receive *rx,
 				 const struct kdtls_recv_call *call,
 				 const struct kdtls_message *message,
 				 u32 offset)
 {
-	if (kdtls_deliverable(rx->ks, call->msg, message))
-		return kdtls_deliver(rx->sk, call->msg, call->len, call->flags,
-				     message, offset, call->addr_len);
-	kdtls_drop(rx, message->raw ? KDTLS_RX_DROP_RAW :
-				      KDTLS_RX_DROP_CONTROL);
+	if (kdtls_deliverable(call->msg, message))
+		return kdtls_deliver(rx->ks, rx->sk, call->msg, call->len,
+				     call->flags, message, offset,
+				     call->addr_len);
+	kdtls_drop_message(rx, message);
 	return KDTLS_NEXT;
+}
+
+static int kdtls_peek_opened(struct kdtls_receive *rx,
+			     const struct kdtls_recv_call *call)
+{
+	int offset = sk_peek_offset(rx->sk, call->flags);
+	struct kdtls_message *message;
+	int ret = KDTLS_NEXT;
+
+	message = kdtls_opened_peek(&rx->ks->opened, &offset);
+	if (!message)
+		return -EAGAIN;
+	if (kdtls_deliverable(call->msg, message))
+		ret = kdtls_deliver_or_drop(rx, call, message, max(offset, 0));
+	/* What cannot be shown to this call must not be in its way. */
+	else if (kdtls_opened_remove(&rx->ks->opened, rx->sk, message))
+		kdtls_drop_message(rx, message);
+	kdtls_message_put(message);
+	return ret;
+}
+
+static int kdtls_take_opened(struct kdtls_receive *rx,
+			     const struct kdtls_recv_call *call)
+{
+	struct kdtls_message *message;
+	int ret;
+
+	message = kdtls_opened_take(&rx->ks->opened, rx->sk);
+	if (!message)
+		return -EAGAIN;
+	/* One wake-up wakes one reader: pass it on with what is left. */
+	if (!kdtls_opened_empty(&rx->ks->opened))
+		rx->sk->sk_data_ready(rx->sk);
+	ret = kdtls_deliver_or_drop(rx, call, message, 0);
+	kdtls_message_put(message);
+	return ret;
 }
 
 static int kdtls_recv_opened(struct kdtls_receive *rx,
 			     const struct kdtls_recv_call *call)
 {
-	int offset = sk_peek_offset(rx->sk, call->flags);
-	struct kdtls_message *message;
-	int ret;
-
 	if (kdtls_opened_empty(&rx->ks->opened))
 		return -EAGAIN;
-	if (!(call->flags & MSG_PEEK)) {
-		message = kdtls_opened_take(&rx->ks->opened, rx->sk);
-		offset = 0;
-	} else {
-		message = kdtls_opened_peek(&rx->ks->opened, &offset);
-		/* What cannot be shown to this call is not in its way. */
-		if (message &&
-		    !kdtls_deliverable(rx->ks, call->msg, message)) {
-			kdtls_message_put(message);
-			message = kdtls_opened_take(&rx->ks->opened, rx->sk);
-		}
-	}
-	if (!message)
-		return -EAGAIN;
-	ret = kdtls_deliver_or_drop(rx, call, message, max(offset, 0));
-	kdtls_message_put(message);
-	return ret;
+	if (call->flags & MSG_PEEK)
+		return kdtls_peek_opened(rx, call);
+	return kdtls_take_opened(rx, call);
 }
 
 /* Open the next datagram and, if nothing else is before it, deliver from it. */
@@ -476,25 +520,41 @@ static int kdtls_recv_try(struct kdtls_receive *rx,
 /* Datagrams with nothing in them that a call which must not wait looks at. */
 #define KDTLS_RECV_TRIES	256
 
-/* What is left of @timeo jiffies that began at @begin. */
-static long kdtls_time_left(long timeo, unsigned long begin)
+static long kdtls_time_left(const struct kdtls_recv_call *call)
 {
-	unsigned long gone = jiffies - begin;
+	unsigned long gone = jiffies - call->begin;
 
-	if (!timeo || timeo == MAX_SCHEDULE_TIMEOUT)
-		return timeo;
-	return gone < timeo ? timeo - gone : 0;
+	if (!call->timeo || call->timeo == MAX_SCHEDULE_TIMEOUT)
+		return call->timeo;
+	return gone < call->timeo ? call->timeo - gone : 0;
+}
+
+static bool kdtls_datagrams_waiting(struct sock *sk)
+{
+	return !skb_queue_empty_lockless(&sk->sk_receive_queue) ||
+	       !skb_queue_empty_lockless(&udp_sk(sk)->reader_queue);
 }
 
 /*
- * Records that do not open must not keep a reader beyond its time, however fast
- * they come, nor start its time again.
+ * After a datagram with nothing in it: may the call go on? Records that do not
+ * open must not keep a reader beyond its time, however fast they come.
  */
+static int kdtls_recv_go_on(struct kdtls_receive *rx, long left, int *tries)
+{
+	cond_resched();
+	if (left)
+		return signal_pending(current) ? sock_intr_errno(left) : 0;
+	if (++*tries < KDTLS_RECV_TRIES)
+		return 0;
+	/* Whoever waits for edges would wait for the next datagram. */
+	if (kdtls_datagrams_waiting(rx->sk))
+		rx->sk->sk_data_ready(rx->sk);
+	return -EAGAIN;
+}
+
 static int kdtls_recv_records(struct kdtls_receive *rx,
 			      const struct kdtls_recv_call *call)
 {
-	const long timeo = sock_rcvtimeo(rx->sk, call->flags & MSG_DONTWAIT);
-	const unsigned long begin = jiffies;
 	unsigned long added;
 	int ret, tries = 0;
 	long left;
@@ -504,20 +564,18 @@ static int kdtls_recv_records(struct kdtls_receive *rx,
 		ret = kdtls_recv_try(rx, call);
 		if (ret != KDTLS_NEXT && ret != -EAGAIN)
 			return ret;
-		left = kdtls_time_left(timeo, begin);
-		if (ret == -EAGAIN) {
-			if (!left)
-				return -EAGAIN;
-			ret = kdtls_wait(rx->ks, rx->sk, &left, added);
+		left = kdtls_time_left(call);
+		if (ret == KDTLS_NEXT) {
+			ret = kdtls_recv_go_on(rx, left, &tries);
 			if (ret)
-				return ret < 0 ? ret : 0;
+				return ret;
 			continue;
 		}
-		if (!left && ++tries > KDTLS_RECV_TRIES)
+		if (!left)
 			return -EAGAIN;
-		if (signal_pending(current))
-			return sock_intr_errno(timeo);
-		cond_resched();
+		ret = kdtls_wait(rx->ks, rx->sk, &left, added);
+		if (ret)
+			return ret < 0 ? ret : 0;
 	}
 }
 
@@ -530,12 +588,15 @@ static int kdtls_recv_records(struct kdtls_receive *rx,
 static int kdtls_recv_before_keys(struct kdtls_sock *ks, struct sock *sk,
 				  const struct kdtls_recv_call *call)
 {
-	long timeo = sock_rcvtimeo(sk, call->flags & MSG_DONTWAIT);
+	unsigned long added;
+	long left;
 	int ret;
 
 	for (;;) {
-		if (down_read_killable(&ks->install_lock))
-			return -EINTR;
+		added = READ_ONCE(ks->opened.added);
+		ret = kdtls_pass_lock(ks, call->flags & MSG_DONTWAIT);
+		if (ret)
+			return ret;
 		ret = KDTLS_NEXT;
 		if (!rcu_access_pointer(ks->session.rx))
 			ret = kdtls_base_recvmsg(ks->base, sk, call->msg,
@@ -543,9 +604,10 @@ static int kdtls_recv_before_keys(struct kdtls_sock *ks, struct sock *sk,
 						 call->flags | MSG_DONTWAIT,
 						 call->addr_len);
 		up_read(&ks->install_lock);
-		if (ret != -EAGAIN || !timeo)
+		left = kdtls_time_left(call);
+		if (ret != -EAGAIN || !left)
 			return ret;
-		ret = kdtls_wait(ks, sk, &timeo, READ_ONCE(ks->opened.added));
+		ret = kdtls_wait(ks, sk, &left, added);
 		if (ret)
 			return ret < 0 ? ret : 0;
 	}
@@ -571,10 +633,14 @@ int kdtls_recvmsg(struct sock *sk, struct msghdr *msg, size_t len, int flags,
 		.len = len,
 		.flags = flags,
 		.addr_len = addr_len,
+		.timeo = sock_rcvtimeo(sk, flags & MSG_DONTWAIT),
+		.begin = jiffies,
 	};
 	struct kdtls_receive rx = { .ks = ks, .sk = sk };
 	int ret;
 
+	if (!ks)
+		return -EBADFD;
 	if (flags & MSG_ERRQUEUE)
 		return kdtls_base_recvmsg(ks->base, sk, msg, len, flags,
 					  addr_len);
@@ -593,29 +659,40 @@ int kdtls_recvmsg(struct sock *sk, struct msghdr *msg, size_t len, int flags,
 	return ret;
 }
 
-/* Bytes of payload that the next receive call would return, 0 if none. */
+/*
+ * Bytes of payload that the next receive call would return, 0 if none. A pending
+ * error is left to that call.
+ */
 static int kdtls_next_len(struct kdtls_sock *ks, struct sock *sk,
 			  struct kdtls_epoch *epoch)
 {
 	struct kdtls_receive rx = { .ks = ks, .sk = sk, .epoch = epoch };
 	struct kdtls_message *message;
-	int none = -1, len;
+	int none, len, err, tries;
 
-	for (;;) {
+	for (tries = 0; tries < KDTLS_RECV_TRIES; tries++) {
+		none = -1;
 		message = kdtls_opened_peek(&ks->opened, &none);
 		if (message) {
 			len = message->len;
 			kdtls_message_put(message);
 			return len;
 		}
-		if (signal_pending(current) || kdtls_receive_next(&rx))
+		if (READ_ONCE(sk->sk_err))
 			return 0;
-		kdtls_receive_done(&rx);
+		err = kdtls_receive_next(&rx);
+		if (!err)
+			kdtls_receive_done(&rx);
+		else if (err != KDTLS_NEXT)
+			return 0;
+		cond_resched();
 	}
+	return 0;
 }
 
 /**
  * kdtls_ioctl() - ioctls of an attached socket that differ from UDP's
+ * @ks: the socket's context
  * @sk: the socket
  * @cmd: the ioctl
  * @answer: where to put its answer
@@ -623,9 +700,8 @@ static int kdtls_next_len(struct kdtls_sock *ks, struct sock *sk,
  * Context: Process context, may sleep.
  * Return: whether @cmd was one of them: SIOCINQ, once there are keys.
  */
-bool kdtls_ioctl(struct sock *sk, int cmd, int *answer)
+bool kdtls_ioctl(struct kdtls_sock *ks, struct sock *sk, int cmd, int *answer)
 {
-	struct kdtls_sock *ks = kdtls_sk(sk);
 	struct kdtls_epoch *epoch;
 
 	if (cmd != SIOCINQ)

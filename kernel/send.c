@@ -176,30 +176,32 @@ static void kdtls_put_segment(struct cmsghdr *cmsg, u16 segment)
 
 /*
  * The socket option counts payload, so UDP must not see it: a control message
- * behind the caller's own overrides it.
+ * overrides it. It goes in front, for what is behind the caller's last one may
+ * be anything.
  */
 static int kdtls_pass_down_option(struct kdtls_sock *ks, struct sock *sk,
 				  struct msghdr *msg, u8 *buf, u32 len,
 				  u16 segment)
 {
-	size_t room = CMSG_ALIGN(msg->msg_controllen);
-	u8 small[CMSG_SPACE(sizeof(u16))] __aligned(8);
+	u8 small[CMSG_SPACE(sizeof(u16))] __aligned(8) = {};
+	size_t size = sizeof(small) + msg->msg_controllen;
 	struct msghdr down = *msg;
 	u8 *control = small;
 	int err;
 
-	if (room) {
-		control = kzalloc(room + sizeof(small), GFP_KERNEL);
+	if (msg->msg_controllen) {
+		control = kmalloc(size, GFP_KERNEL_ACCOUNT);
 		if (!control)
 			return -ENOMEM;
-		memcpy(control, msg->msg_control, msg->msg_controllen);
+		memcpy(control + sizeof(small), msg->msg_control,
+		       msg->msg_controllen);
 	}
-	kdtls_put_segment((struct cmsghdr *)(control + room), segment);
+	kdtls_put_segment((struct cmsghdr *)control, segment);
 	down.msg_control = control;
-	down.msg_controllen = room + sizeof(small);
+	down.msg_controllen = size;
 	down.msg_control_is_user = false;
 	err = kdtls_pass_down(ks, sk, &down, buf, len);
-	if (room)
+	if (control != small)
 		kfree(control);
 	return err;
 }
@@ -208,7 +210,8 @@ static int kdtls_send_wire(struct kdtls_sock *ks, struct sock *sk,
 			   struct msghdr *msg, struct kdtls_send *send, u8 *buf,
 			   u32 overhead)
 {
-	u16 segment = send->gso + overhead;
+	/* UDP takes any size; one as large as this never makes a train. */
+	u16 segment = min_t(u32, send->gso + overhead, U16_MAX);
 	u16 *value;
 	int err;
 
@@ -370,7 +373,7 @@ static int kdtls_send_raw(struct kdtls_sock *ks, struct sock *sk,
 
 	if (!READ_ONCE(ks->recv_raw))
 		return -EPERM;
-	if (send->gso)
+	if (send->gso && send->gso_cmsg)
 		return -EINVAL;
 	if (len > KDTLS_WORK_SIZE)
 		return -EMSGSIZE;
@@ -383,7 +386,9 @@ static int kdtls_send_raw(struct kdtls_sock *ks, struct sock *sk,
 	if (!copy_from_iter_full(work->buf, len, &msg->msg_iter))
 		goto out;
 	err = kdtls_check_raw(work->buf, len);
-	if (!err)
+	if (!err && send->gso)
+		err = kdtls_pass_down_option(ks, sk, msg, work->buf, len, 0);
+	else if (!err)
 		err = kdtls_pass_down(ks, sk, msg, work->buf, len);
 	if (err < 0) {
 		iov_iter_revert(&msg->msg_iter, len);
@@ -402,7 +407,7 @@ out:
 static int kdtls_send_before_keys(struct kdtls_sock *ks, struct sock *sk,
 				  struct msghdr *msg, size_t len)
 {
-	struct kdtls_send send = {};
+	struct kdtls_send send = { .gso = READ_ONCE(udp_sk(sk)->gso_size) };
 	int err;
 
 	err = kdtls_parse_cmsgs(&send, msg);
@@ -410,6 +415,8 @@ static int kdtls_send_before_keys(struct kdtls_sock *ks, struct sock *sk,
 		return err;
 	if (send.type)
 		return -EINVAL;
+	if (send.raw)
+		return kdtls_send_raw(ks, sk, msg, len, &send);
 	return ks->base->sendmsg(sk, msg, len);
 }
 
@@ -429,10 +436,13 @@ int kdtls_sendmsg(struct sock *sk, struct msghdr *msg, size_t len)
 	struct kdtls_epoch *epoch;
 	int err;
 
+	if (!ks)
+		return -EBADFD;
 	epoch = kdtls_epoch_get(&ks->session.tx);
 	if (!epoch) {
-		if (down_read_killable(&ks->install_lock))
-			return -EINTR;
+		err = kdtls_pass_lock(ks, msg->msg_flags & MSG_DONTWAIT);
+		if (err)
+			return err;
 		epoch = kdtls_epoch_get(&ks->session.tx);
 		if (!epoch)
 			err = kdtls_send_before_keys(ks, sk, msg, len);

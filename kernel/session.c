@@ -3,7 +3,6 @@
 #include <net/sock.h>
 
 #include "session.h"
-#include "stat.h"
 
 /* RFC 5246 section 7.2 */
 #define KDTLS_ALERT_LEN			2
@@ -13,22 +12,13 @@
 /**
  * kdtls_session_release() - forget a session's keys
  * @session: the session of a socket that nobody can call any more
- * @sk: the socket
  *
  * Context: Process context, may sleep.
  */
-void kdtls_session_release(struct kdtls_session *session, struct sock *sk)
+void kdtls_session_release(struct kdtls_session *session)
 {
-	struct kdtls_epoch *tx, *rx;
-
-	tx = rcu_replace_pointer(session->tx, NULL, true);
-	rx = rcu_replace_pointer(session->rx, NULL, true);
-	if (tx)
-		kdtls_stat_dec(sock_net(sk), KDTLS_CURR_TX);
-	if (rx)
-		kdtls_stat_dec(sock_net(sk), KDTLS_CURR_RX);
-	kdtls_epoch_put(tx);
-	kdtls_epoch_put(rx);
+	kdtls_epoch_put(rcu_replace_pointer(session->tx, NULL, true));
+	kdtls_epoch_put(rcu_replace_pointer(session->rx, NULL, true));
 }
 
 /**
@@ -85,22 +75,24 @@ static void kdtls_session_end_rx(struct sock *sk)
  * of a wrong size.
  *
  * Context: Process context, may sleep.
+ * Return: whether it changed anything.
  */
-void kdtls_session_got_alert(struct kdtls_session *session, struct sock *sk,
+bool kdtls_session_got_alert(struct kdtls_session *session, struct sock *sk,
 			     const u8 *alert, u32 len)
 {
 	if (len != KDTLS_ALERT_LEN)
-		return;
+		return false;
 	if (alert[1] == KDTLS_ALERT_CLOSE_NOTIFY) {
 		set_bit(KDTLS_PEER_CLOSED, &session->state);
 		kdtls_session_end_rx(sk);
-		return;
+		return true;
 	}
 	if (alert[0] != KDTLS_ALERT_FATAL)
-		return;
+		return false;
 	WRITE_ONCE(session->alert, alert[1]);
 	set_bit(KDTLS_PEER_ALERT, &session->state);
 	WRITE_ONCE(sk->sk_err, ECONNRESET);
 	kdtls_session_end_rx(sk);
 	sk_error_report(sk);
+	return true;
 }

@@ -45,11 +45,11 @@ struct kdtls_session {
 	atomic64_t	rx_bad;
 };
 
-void kdtls_session_release(struct kdtls_session *session, struct sock *sk);
+void kdtls_session_release(struct kdtls_session *session);
 int kdtls_session_may_send(struct kdtls_session *session, u8 type);
 void kdtls_session_sent_alert(struct kdtls_session *session, u8 level,
 			      u8 description);
-void kdtls_session_got_alert(struct kdtls_session *session, struct sock *sk,
+bool kdtls_session_got_alert(struct kdtls_session *session, struct sock *sk,
 			     const u8 *alert, u32 len);
 
 /* No more records are welcome from the peer. */

@@ -11,6 +11,8 @@
 #include "opened.h"
 #include "session.h"
 
+void kdtls_close(struct sock *sk, long timeout);
+
 /**
  * struct kdtls_sock - what kdtls keeps with a socket
  * @prot: what sk->sk_prot points to: the socket's own copy of @base, with the
@@ -25,6 +27,9 @@
  * @opened: messages that are opened already and wait for a reader
  * @recv_control: DTLS_RECV_CONTROL
  * @recv_raw: DTLS_RECV_RAW
+ * @sk: the socket
+ * @by_sk: position in the table of AF_INET6 sockets, see attach.c
+ * @orphan: releases the context of a socket whose sk_prot was replaced
  *
  * It lives from attach until the socket's memory goes.
  */
@@ -37,17 +42,50 @@ struct kdtls_sock {
 	struct kdtls_opened	opened;
 	bool			recv_control;
 	bool			recv_raw;
+	struct sock		*sk;
+	struct hlist_node	by_sk;
+	struct work_struct	orphan;
 };
 
-/* The socket is known to be attached: the call came by its proto. */
+/**
+ * kdtls_sk() - the context of a socket
+ * @sk: any socket
+ *
+ * A call that came by the socket's proto must ask this once and keep the
+ * answer: an IPV6_ADDRFORM that was under way at the attach replaces sk_prot
+ * at any later time. The context itself stays until no call can run.
+ *
+ * Return: the context, or NULL if @sk is not attached, or not any more.
+ */
 static inline struct kdtls_sock *kdtls_sk(const struct sock *sk)
 {
-	return container_of(READ_ONCE(sk->sk_prot), struct kdtls_sock, prot);
+	struct proto *prot = READ_ONCE(sk->sk_prot);
+
+	if (prot->close != kdtls_close)
+		return NULL;
+	return container_of(prot, struct kdtls_sock, prot);
+}
+
+/**
+ * kdtls_pass_lock() - begin to pass a call to the original protocol
+ * @ks: the socket's context
+ * @nonblock: the call must not wait
+ *
+ * Return: 0, after which up_read(&ks->install_lock) is due; -EAGAIN, -EINTR.
+ */
+static inline int kdtls_pass_lock(struct kdtls_sock *ks, bool nonblock)
+{
+	if (nonblock)
+		return down_read_trylock(&ks->install_lock) ? 0 : -EAGAIN;
+	return down_read_killable(&ks->install_lock);
 }
 
 /* attach.c */
 int kdtls_attach(struct sock *sk);
 bool kdtls_foreign_reader(struct sock *sk);
+bool kdtls_foreign_writer(struct sock *sk);
+int kdtls_attach_init(void);
+void kdtls_attach_exit(void);
 
 /* sockopt.c */
 int kdtls_setsockopt(struct sock *sk, int level, int optname, sockptr_t optval,
@@ -63,15 +101,15 @@ int kdtls_sendmsg(struct sock *sk, struct msghdr *msg, size_t len);
 /* receive.c */
 int kdtls_recvmsg(struct sock *sk, struct msghdr *msg, size_t len, int flags,
 		  int *addr_len);
-bool kdtls_ioctl(struct sock *sk, int cmd, int *answer);
+bool kdtls_ioctl(struct kdtls_sock *ks, struct sock *sk, int cmd, int *answer);
 int kdtls_reader_wake(wait_queue_entry_t *wait, unsigned int mode, int sync,
 		      void *key);
 
 /* deliver.c */
-int kdtls_deliver(struct sock *sk, struct msghdr *msg, size_t len, int flags,
-		  const struct kdtls_message *message, u32 offset,
-		  int *addr_len);
-bool kdtls_deliverable(struct kdtls_sock *ks, const struct msghdr *msg,
+int kdtls_deliver(struct kdtls_sock *ks, struct sock *sk, struct msghdr *msg,
+		  size_t len, int flags, const struct kdtls_message *message,
+		  u32 offset, int *addr_len);
+bool kdtls_deliverable(const struct msghdr *msg,
 		       const struct kdtls_message *message);
 
 /* netlink.c */

@@ -34,19 +34,21 @@ struct kdtls_layout {
 	u8	pad;
 };
 
-#define KDTLS_LAYOUT_GCM(name) {				\
-	.size		= sizeof(struct name),			\
-	.key		= offsetof(struct name, key),		\
-	.salt		= offsetof(struct name, salt),		\
-	.explicit_nonce	= offsetof(struct name, iv),		\
-	.pad		= offsetof(struct name, pad),		\
-}
+static const struct kdtls_layout kdtls_layout_gcm128 = {
+	.size = sizeof(struct dtls12_crypto_info_aes_gcm_128),
+	.key = offsetof(struct dtls12_crypto_info_aes_gcm_128, key),
+	.salt = offsetof(struct dtls12_crypto_info_aes_gcm_128, salt),
+	.explicit_nonce = offsetof(struct dtls12_crypto_info_aes_gcm_128, iv),
+	.pad = offsetof(struct dtls12_crypto_info_aes_gcm_128, pad),
+};
 
-static const struct kdtls_layout kdtls_layout_gcm128 =
-	KDTLS_LAYOUT_GCM(dtls12_crypto_info_aes_gcm_128);
-
-static const struct kdtls_layout kdtls_layout_gcm256 =
-	KDTLS_LAYOUT_GCM(dtls12_crypto_info_aes_gcm_256);
+static const struct kdtls_layout kdtls_layout_gcm256 = {
+	.size = sizeof(struct dtls12_crypto_info_aes_gcm_256),
+	.key = offsetof(struct dtls12_crypto_info_aes_gcm_256, key),
+	.salt = offsetof(struct dtls12_crypto_info_aes_gcm_256, salt),
+	.explicit_nonce = offsetof(struct dtls12_crypto_info_aes_gcm_256, iv),
+	.pad = offsetof(struct dtls12_crypto_info_aes_gcm_256, pad),
+};
 
 static const struct kdtls_layout kdtls_layout_chacha = {
 	.size = sizeof(struct dtls12_crypto_info_chacha20_poly1305),
@@ -116,8 +118,11 @@ static int kdtls_install_locked(struct kdtls_sock *ks, struct sock *sk, bool tx,
 		return -ENOTCONN;
 	if (rcu_access_pointer(*slot))
 		return -EALREADY;
-	/* A reader that slept here since before the attach, at the latest. */
-	if (!tx && kdtls_foreign_reader(sk))
+	/* Who slept in the base since before the attach did not see us come. */
+	if (tx ? kdtls_foreign_writer(sk) : kdtls_foreign_reader(sk))
+		return -EBUSY;
+	/* Plaintext that waits for more would go out in front of a record. */
+	if (tx && (udp_sk(sk)->pending || kdtls_udp_corked(sk)))
 		return -EBUSY;
 	rcu_assign_pointer(*slot, epoch);
 	kdtls_stat_inc(net, tx ? KDTLS_CURR_TX : KDTLS_CURR_RX);
@@ -221,7 +226,8 @@ static int kdtls_check_foreign(int level, int optname, sockptr_t optval,
 	if (level == SOL_IPV6 &&
 	    (optname == IPV6_ADDRFORM || optname == IPV6_RECVPATHMTU))
 		return -EOPNOTSUPP;
-	if (level != SOL_UDP)
+	/* Older kernels take UDP's options by this level from any UDP socket. */
+	if (level != SOL_UDP && level != SOL_UDPLITE)
 		return 0;
 	if (optname == UDP_ENCAP)
 		return -EOPNOTSUPP;
@@ -238,6 +244,8 @@ int kdtls_setsockopt(struct sock *sk, int level, int optname, sockptr_t optval,
 	struct kdtls_sock *ks = kdtls_sk(sk);
 	int err;
 
+	if (!ks)
+		return -EBADFD;
 	if (level == SOL_DTLS)
 		return kdtls_set_option(ks, sk, optname, optval, optlen);
 	err = kdtls_check_foreign(level, optname, optval, optlen);
@@ -344,6 +352,8 @@ int kdtls_getsockopt(struct sock *sk, int level, int optname,
 	struct dtls_info info;
 	int value;
 
+	if (!ks)
+		return -EBADFD;
 	if (level != SOL_DTLS)
 		return ks->base->getsockopt(sk, level, optname, optval, optlen);
 

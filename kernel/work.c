@@ -32,14 +32,16 @@ static int kdtls_work_resize(struct kdtls_work *work, u32 size)
 {
 	if (work->size >= size)
 		return 0;
+	if (WARN_ON_ONCE(size > KDTLS_WORK_SIZE))
+		return -EINVAL;
 	kfree_sensitive(work->buf);
 	work->size = KDTLS_WORK_SIZE;
-	work->buf = kmalloc(work->size,
-			    GFP_KERNEL | __GFP_NOWARN | __GFP_NORETRY);
+	work->buf = kmalloc(work->size, GFP_KERNEL_ACCOUNT | __GFP_NOWARN |
+			    __GFP_NORETRY);
 	if (work->buf)
 		return 0;
 	work->size = size;
-	work->buf = kmalloc(size, GFP_KERNEL | __GFP_NOWARN);
+	work->buf = kmalloc(size, GFP_KERNEL_ACCOUNT | __GFP_NOWARN);
 	if (work->buf)
 		return 0;
 	work->size = 0;
@@ -53,7 +55,8 @@ static int kdtls_work_set_tfm(struct kdtls_work *work, struct crypto_aead *tfm)
 	if (!work->req || work->reqsize < reqsize) {
 		kfree_sensitive(work->req);
 		work->reqsize = reqsize;
-		work->req = kmalloc(sizeof(*work->req) + reqsize, GFP_KERNEL);
+		work->req = kmalloc(sizeof(*work->req) + reqsize,
+				    GFP_KERNEL_ACCOUNT);
 		if (!work->req)
 			return -ENOMEM;
 	}
@@ -79,7 +82,7 @@ struct kdtls_work *kdtls_work_get(struct crypto_aead *tfm, u32 size)
 	struct kdtls_work *work = this_cpu_xchg(kdtls_work_idle, NULL);
 
 	if (!work)
-		work = kzalloc(sizeof(*work), GFP_KERNEL);
+		work = kzalloc(sizeof(*work), GFP_KERNEL_ACCOUNT);
 	if (!work)
 		return ERR_PTR(-ENOMEM);
 	if (kdtls_work_resize(work, size))
