@@ -334,7 +334,7 @@ int kdtls_attach(struct sock *sk)
 
 int __init kdtls_attach_init(void)
 {
-	kdtls_orphans = alloc_workqueue("kdtls", 0, 0);
+	kdtls_orphans = alloc_workqueue("kdtls", WQ_UNBOUND, 0);
 	return kdtls_orphans ? 0 : -ENOMEM;
 }
 
