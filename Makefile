@@ -48,6 +48,7 @@ user: ## build the library and the programs
 
 tests: user ## build the tests
 	$(Q)scripts/kernels source 6.1 >/dev/null
+	$(Q)$(MAKE) --no-print-directory -C user tests
 	$(Q)$(MAKE) --no-print-directory -C selftests
 
 check: ## build all and run every test, those of the kernel in a VM on stock

@@ -1,0 +1,667 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * libkdtls: DTLS 1.2 with the handshake in OpenSSL and the records in the
+ * kernel.
+ *
+ * There are two ways in:
+ *
+ * - a program that runs its own OpenSSL handshakes calls kdtls_track() before
+ *   a handshake and kdtls_upgrade() after it, and has a UDP socket whose send()
+ *   seals and whose recv() opens;
+ * - a program that wants sessions and no OpenSSL fills a struct kdtls_config,
+ *   calls kdtls_listen() or kdtls_connect(), and then kdtls_dispatch() in a
+ *   loop, which calls it back.
+ *
+ * Where the kernel cannot take the records, the second way carries them through
+ * OpenSSL instead: same calls, same callbacks, and kdtls_session_info() says so.
+ *
+ * Errors: functions that return int or ssize_t return a negative errno value.
+ * kdtls_last_error() has a sentence that says what happened and what to do.
+ *
+ * Threads: there are no threads inside. An endpoint and its sessions belong to
+ * one thread at a time; different endpoints are independent. A configuration
+ * must not be changed once an endpoint or a session uses it, and can be shared.
+ */
+#ifndef KDTLS_H
+#define KDTLS_H
+
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/socket.h>
+#include <sys/types.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define KDTLS_VERSION_MAJOR	0
+#define KDTLS_VERSION_MINOR	1
+#define KDTLS_VERSION		"0.1"
+
+/* The size of a datagram, without IP and UDP headers. */
+#define KDTLS_MTU_MIN		256
+#define KDTLS_MTU_DEFAULT	1200
+#define KDTLS_MTU_MAX		65535
+
+struct ssl_st;
+struct ssl_ctx_st;
+struct x509_st;
+struct kdtls_config;
+struct kdtls_endpoint;
+struct kdtls_session;
+
+/**
+ * kdtls_version() - the version of the library that runs
+ *
+ * Return: a string such as "0.1"; never NULL.
+ */
+const char *kdtls_version(void);
+
+/**
+ * kdtls_last_error() - what went wrong in this thread
+ *
+ * Return: a sentence about the last failed call of this thread, valid until the
+ * next one fails; never NULL.
+ */
+const char *kdtls_last_error(void);
+
+/**
+ * kdtls_strerror() - what an error of this library means
+ * @err: a negative errno value that a function of this library returned
+ *
+ * Return: a short static text; never NULL. kdtls_last_error() is more precise.
+ */
+const char *kdtls_strerror(int err);
+
+/**
+ * kdtls_probe() - can this kernel take sessions?
+ *
+ * Attaches a socket and throws it away. Loads the module if it can be loaded.
+ *
+ * Return: 0, or -ENOPROTOOPT if there is no kdtls module.
+ */
+int kdtls_probe(void);
+
+/* ------------------------------------------------------------------------ */
+/* Adoption: a handshake of the caller's own                                 */
+
+/**
+ * kdtls_track() - watch a handshake for its handover to the kernel
+ * @ssl: a DTLS connection whose BIOs are set and whose handshake did not begin
+ *
+ * Records what OpenSSL does not tell afterwards: the numbers and the nonce it
+ * used, what it read, and the last flight. Takes the connection's message
+ * callback and the callback of its BIOs, and switches renegotiation off.
+ * Freed with @ssl.
+ *
+ * Return: 0; -EINVAL if @ssl is not DTLS or has no BIOs; -EALREADY if it is
+ * tracked; -EISCONN if its handshake is over; -EBUSY if one of its BIOs has a
+ * callback; -ENOMEM.
+ */
+int kdtls_track(struct ssl_st *ssl);
+
+/**
+ * kdtls_untrack() - forget what kdtls_track() began
+ * @ssl: the connection; nothing happens if it is not tracked
+ */
+void kdtls_untrack(struct ssl_st *ssl);
+
+/* struct kdtls_upgrade_opts.flags */
+#define KDTLS_UPGRADE_OWN_FD	(1U << 0)	/* kdtls_destroy() closes the fd */
+
+/**
+ * struct kdtls_upgrade_opts - how to hand over
+ * @size: sizeof(struct kdtls_upgrade_opts)
+ * @flags: KDTLS_UPGRADE_*
+ * @window: replay window in records, 32 to 8192, 0 for 64
+ * @flight_ms: how long the last flight can be asked for again, 0 for 240 s,
+ *	twice the MSL (RFC 6347 section 4.2.4)
+ */
+struct kdtls_upgrade_opts {
+	size_t		size;
+	unsigned int	flags;
+	unsigned int	window;
+	unsigned int	flight_ms;
+};
+
+/**
+ * kdtls_upgrade() - hand a finished connection over to the kernel
+ * @ssl: a tracked connection whose handshake is finished
+ * @fd: its UDP socket, connected to the peer
+ * @opts: NULL for the defaults
+ * @out: where to put the session; kdtls_destroy() frees it
+ *
+ * Application data that OpenSSL already holds is kept and is the first that
+ * kdtls_recv() returns. Datagrams that wait in the socket stay there and are
+ * opened by the kernel. Afterwards @ssl can neither read nor write; it is still
+ * the caller's, and can be freed at once.
+ *
+ * Until the kernel holds a key, a failure leaves @ssl as it was, tracked and
+ * fully usable. Only -ENOTRECOVERABLE says that it is lost.
+ *
+ * Return: 0, or
+ * -ENODATA: the connection is not tracked
+ * -ENOTCONN: the handshake is not finished, or @fd is not connected
+ * -EAGAIN: OpenSSL has sealed records that it did not write yet
+ * -EPROTONOSUPPORT: not DTLS 1.2, or @fd is not a UDP socket
+ * -EOPNOTSUPP: a cipher suite that kdtls does not have
+ * -ENOPROTOOPT: there is no kdtls module
+ * -ENOENT: the kernel lacks the cipher
+ * -EBADF: the connection writes to another socket than @fd
+ * -EBUSY: something else owns the socket
+ * -EINVAL, -ENOMEM, and
+ * -ENOTRECOVERABLE: it failed when the kernel held one key already
+ */
+int kdtls_upgrade(struct ssl_st *ssl, int fd,
+		  const struct kdtls_upgrade_opts *opts,
+		  struct kdtls_session **out);
+
+/* ------------------------------------------------------------------------ */
+/* Configuration                                                             */
+
+/**
+ * enum kdtls_offload - who carries the records
+ * @KDTLS_OFFLOAD_AUTO: the kernel if it can, OpenSSL otherwise
+ * @KDTLS_OFFLOAD_REQUIRE: the kernel, or no session
+ * @KDTLS_OFFLOAD_OFF: OpenSSL
+ */
+enum kdtls_offload {
+	KDTLS_OFFLOAD_AUTO,
+	KDTLS_OFFLOAD_REQUIRE,
+	KDTLS_OFFLOAD_OFF,
+};
+
+/**
+ * enum kdtls_verify - what is asked of the peer's certificate
+ * @KDTLS_VERIFY_DEFAULT: a client requires one, a server asks for none
+ * @KDTLS_VERIFY_NONE: nothing
+ * @KDTLS_VERIFY_OPTIONAL: a server asks for one; it must be good if it comes
+ * @KDTLS_VERIFY_REQUIRED: it must come and be good
+ */
+enum kdtls_verify {
+	KDTLS_VERIFY_DEFAULT,
+	KDTLS_VERIFY_NONE,
+	KDTLS_VERIFY_OPTIONAL,
+	KDTLS_VERIFY_REQUIRED,
+};
+
+/**
+ * struct kdtls_callbacks - what the library tells, out of kdtls_dispatch()
+ * @size: sizeof(struct kdtls_callbacks)
+ * @session: a server has a new session: the peer's cookie verified, its
+ *	handshake begins
+ * @handshake: the handshake is finished and the session can send. Exporter,
+ *	peer certificate and kdtls_session_ssl() can be asked from here; later
+ *	the OpenSSL object may be gone
+ * @message: one record of application data, possibly empty
+ * @train: several records of @segment bytes each, the last one shorter or
+ *	equal, that came together. If it is NULL, @message gets them one by one
+ * @close: the session is over: 0 for close_notify of either side, a negative
+ *	errno value otherwise. It is the last call for this session, which is
+ *	freed behind it
+ * @error: something failed, in words. It comes before @close when the session
+ *	ends by it. @session is NULL if it was the endpoint
+ * @keylog: a line of the NSS key log format
+ *
+ * Any may be NULL. From within, sessions can be sent on, closed and destroyed,
+ * endpoints closed; kdtls_dispatch() and kdtls_endpoint_destroy() of the same
+ * endpoint refuse.
+ */
+struct kdtls_callbacks {
+	size_t	size;
+	void	(*session)(struct kdtls_session *session, void *arg);
+	void	(*handshake)(struct kdtls_session *session, void *arg);
+	void	(*message)(struct kdtls_session *session, const void *buf,
+			   size_t len, void *arg);
+	void	(*train)(struct kdtls_session *session, const void *buf,
+			 size_t len, size_t segment, void *arg);
+	void	(*close)(struct kdtls_session *session, int err, void *arg);
+	void	(*error)(struct kdtls_session *session, int err,
+			 const char *text, void *arg);
+	void	(*keylog)(const char *line, void *arg);
+};
+
+/**
+ * kdtls_config_new() - a configuration with the defaults
+ *
+ * Return: the configuration, to be freed by kdtls_config_free(), or NULL.
+ */
+struct kdtls_config *kdtls_config_new(void);
+
+/**
+ * kdtls_config_free() - let go of a configuration
+ * @config: NULL is allowed. Endpoints and sessions keep their own reference
+ */
+void kdtls_config_free(struct kdtls_config *config);
+
+/*
+ * Setters. All copy what they are given. Return: 0, -EINVAL for a value out of
+ * range, -EBUSY if the configuration is in use, -ENOMEM. Files are read, and
+ * PEM is parsed, by the first kdtls_listen() or kdtls_connect().
+ */
+
+/* Own certificate chain and private key, PEM. A server needs both. */
+int kdtls_config_set_cert_file(struct kdtls_config *config, const char *path);
+int kdtls_config_set_cert_pem(struct kdtls_config *config, const void *pem,
+			      size_t len);
+int kdtls_config_set_key_file(struct kdtls_config *config, const char *path);
+int kdtls_config_set_key_pem(struct kdtls_config *config, const void *pem,
+			     size_t len);
+
+/* Whom to trust, PEM. Without it: the system's store, for a client. */
+int kdtls_config_set_ca_file(struct kdtls_config *config, const char *path);
+int kdtls_config_set_ca_pem(struct kdtls_config *config, const void *pem,
+			    size_t len);
+
+int kdtls_config_set_verify(struct kdtls_config *config,
+			    enum kdtls_verify verify);
+
+/* SNI and the name to verify, for a client. Without it: the host's name. */
+int kdtls_config_set_server_name(struct kdtls_config *config, const char *name);
+
+/* An OpenSSL cipher list; NULL for the AEAD suites that kdtls has. */
+int kdtls_config_set_ciphers(struct kdtls_config *config, const char *list);
+
+/* Protocols in order of preference, ended by NULL (RFC 7301). */
+int kdtls_config_set_alpn(struct kdtls_config *config,
+			  const char *const *protocols);
+
+/* Largest datagram of a handshake, KDTLS_MTU_MIN to KDTLS_MTU_MAX. */
+int kdtls_config_set_mtu(struct kdtls_config *config, unsigned int mtu);
+
+/* Replay window of the kernel, 32 to 8192 records. */
+int kdtls_config_set_window(struct kdtls_config *config, unsigned int window);
+
+int kdtls_config_set_offload(struct kdtls_config *config,
+			     enum kdtls_offload offload);
+
+/* Milliseconds until an unfinished handshake is given up; default 30000. */
+int kdtls_config_set_handshake_timeout(struct kdtls_config *config,
+				       unsigned int ms);
+
+/* Milliseconds that the last flight can be asked for again; default 240000. */
+int kdtls_config_set_flight_time(struct kdtls_config *config, unsigned int ms);
+
+/* Milliseconds between two cookie secrets; default 60000. */
+int kdtls_config_set_cookie_period(struct kdtls_config *config,
+				   unsigned int ms);
+
+/* Sessions of an endpoint, unfinished ones included; default 10000. */
+int kdtls_config_set_max_sessions(struct kdtls_config *config,
+				  unsigned int sessions);
+
+/* Append key log lines to a file of mode 0600. */
+int kdtls_config_set_keylog_file(struct kdtls_config *config, const char *path);
+
+/* What to call, and with what as last argument. */
+int kdtls_config_set_callbacks(struct kdtls_config *config,
+			       const struct kdtls_callbacks *callbacks,
+			       void *arg);
+
+/*
+ * For all that has no setter: called once with the SSL_CTX when it is complete.
+ * A negative return fails the kdtls_listen() or kdtls_connect().
+ */
+int kdtls_config_set_ssl_ctx_hook(struct kdtls_config *config,
+				  int (*hook)(struct ssl_ctx_st *ctx,
+					      void *arg),
+				  void *arg);
+
+/* ------------------------------------------------------------------------ */
+/* Endpoints                                                                 */
+
+/**
+ * kdtls_listen() - serve DTLS on a local address
+ * @config: with certificate and key
+ * @host: address or name to bind to, NULL for any IPv4 address
+ * @service: port number or service name, "0" for any
+ * @out: where to put the endpoint; kdtls_endpoint_destroy() frees it
+ *
+ * Peers prove their address by a cookie before they cost anything (RFC 6347
+ * section 4.2.1).
+ *
+ * Return: 0, -EINVAL for a configuration that cannot serve, -ENOPROTOOPT if
+ * offload is required and there is no module, or what socket() and bind() say.
+ */
+int kdtls_listen(struct kdtls_config *config, const char *host,
+		 const char *service, struct kdtls_endpoint **out);
+
+/**
+ * kdtls_endpoint_new() - an endpoint that listens to nobody
+ * @config: for the sessions that kdtls_endpoint_connect() opens
+ * @out: where to put the endpoint; kdtls_endpoint_destroy() frees it
+ *
+ * Return: 0 or a negative errno value.
+ */
+int kdtls_endpoint_new(struct kdtls_config *config,
+		       struct kdtls_endpoint **out);
+
+/**
+ * kdtls_endpoint_connect() - open a session as a client
+ * @ep: the endpoint whose kdtls_dispatch() is to serve it
+ * @host: address or name of the server. Names are looked up before it returns
+ * @service: port number or service name
+ * @out: where to put the session
+ *
+ * The handshake has begun when it returns; the handshake callback tells its
+ * success, error and close its failure.
+ *
+ * Return: 0 or a negative errno value.
+ */
+int kdtls_endpoint_connect(struct kdtls_endpoint *ep, const char *host,
+			   const char *service, struct kdtls_session **out);
+
+/**
+ * kdtls_connect() - open a session as a client, on an endpoint of its own
+ * @config: the configuration
+ * @host: as for kdtls_endpoint_connect()
+ * @service: as for kdtls_endpoint_connect()
+ * @out: where to put the session; kdtls_session_endpoint() has its endpoint,
+ *	which is to be dispatched and, in the end, destroyed
+ *
+ * Return: 0 or a negative errno value.
+ */
+int kdtls_connect(struct kdtls_config *config, const char *host,
+		  const char *service, struct kdtls_session **out);
+
+/**
+ * kdtls_dispatch() - do what is due
+ * @ep: the endpoint
+ * @timeout_ms: how long to wait for something, 0 not at all, -1 for ever
+ *
+ * Return: events served, 0 if there were none; -EINTR for a signal; -EDEADLK
+ * from within a callback.
+ */
+int kdtls_dispatch(struct kdtls_endpoint *ep, int timeout_ms);
+
+/**
+ * kdtls_endpoint_fd() - a descriptor for the caller's own event loop
+ * @ep: the endpoint
+ *
+ * It is readable when kdtls_dispatch(@ep, 0) has something to do, timers
+ * included. It stays the endpoint's.
+ */
+int kdtls_endpoint_fd(const struct kdtls_endpoint *ep);
+
+/**
+ * kdtls_endpoint_address() - where an endpoint listens
+ * @ep: the endpoint
+ * @addr: where to put the address
+ * @len: its size, and how much of it was used
+ *
+ * Return: 0, or -ENOTCONN if it does not listen.
+ */
+int kdtls_endpoint_address(const struct kdtls_endpoint *ep,
+			   struct sockaddr *addr, socklen_t *len);
+
+/**
+ * kdtls_endpoint_set_busy() - refuse new peers, or take them again
+ * @ep: the endpoint
+ * @busy: whether to refuse. Live sessions are left alone
+ */
+void kdtls_endpoint_set_busy(struct kdtls_endpoint *ep, int busy);
+
+/**
+ * struct kdtls_endpoint_info - state and counters of an endpoint
+ * @listening: it has a socket that takes new peers
+ * @busy: kdtls_endpoint_set_busy() is on
+ * @closing: kdtls_endpoint_close() was called
+ * @session_count: sessions now
+ * @created_at: nanoseconds since 1970
+ * @bytes_received: bytes of datagrams and of messages of all sessions
+ * @bytes_sent: the same, sent
+ * @packets_received: datagrams, or messages that the kernel opened
+ * @packets_sent: the same, sent
+ * @server_sessions: sessions that peers opened, ever
+ * @client_sessions: sessions opened to servers, ever
+ * @server_busy_count: ClientHellos refused because of @busy
+ * @cookies_sent: HelloVerifyRequests
+ * @dropped_junk: datagrams from strangers that were no ClientHello
+ * @dropped_limit: ClientHellos refused because of a limit
+ * @dropped_stray: datagrams that no session could use
+ * @handshakes_failed: handshakes that did not finish
+ * @offloaded: sessions handed to the kernel, ever
+ */
+struct kdtls_endpoint_info {
+	uint32_t	listening;
+	uint32_t	busy;
+	uint32_t	closing;
+	uint32_t	session_count;
+	uint64_t	created_at;
+	uint64_t	bytes_received;
+	uint64_t	bytes_sent;
+	uint64_t	packets_received;
+	uint64_t	packets_sent;
+	uint64_t	server_sessions;
+	uint64_t	client_sessions;
+	uint64_t	server_busy_count;
+	uint64_t	cookies_sent;
+	uint64_t	dropped_junk;
+	uint64_t	dropped_limit;
+	uint64_t	dropped_stray;
+	uint64_t	handshakes_failed;
+	uint64_t	offloaded;
+};
+
+/**
+ * kdtls_endpoint_info() - ask an endpoint
+ * @ep: the endpoint
+ * @info: where to put the front of the structure
+ * @size: sizeof(*@info)
+ *
+ * Return: 0.
+ */
+int kdtls_endpoint_info(const struct kdtls_endpoint *ep,
+			struct kdtls_endpoint_info *info, size_t size);
+
+/**
+ * kdtls_endpoint_close() - end in good order
+ * @ep: the endpoint
+ *
+ * Stops listening and closes every session as kdtls_close() does. What is left
+ * is to dispatch until session_count is 0, and to destroy.
+ */
+void kdtls_endpoint_close(struct kdtls_endpoint *ep);
+
+/**
+ * kdtls_endpoint_destroy() - end at once
+ * @ep: NULL is allowed. Its sessions are freed, without close_notify and
+ *	without callbacks
+ *
+ * Return: 0, or -EDEADLK from within a callback of @ep.
+ */
+int kdtls_endpoint_destroy(struct kdtls_endpoint *ep);
+
+/* ------------------------------------------------------------------------ */
+/* Sessions                                                                  */
+
+/**
+ * kdtls_send() - send one record of application data
+ * @session: an open session
+ * @buf: the data
+ * @len: 0 to 16384 bytes
+ *
+ * Return: @len; -EAGAIN if the socket's buffer is full; -ENOTCONN before the
+ * end of the handshake; -EPIPE after close_notify of either side; -EMSGSIZE for
+ * too much; -EKEYEXPIRED if the epoch has no record numbers left; what UDP says.
+ */
+ssize_t kdtls_send(struct kdtls_session *session, const void *buf, size_t len);
+
+/**
+ * kdtls_send_train() - send many records by few system calls
+ * @session: an open session
+ * @buf: the data
+ * @len: its size
+ * @segment: payload of each record but the last, 1 to 16384
+ *
+ * Return: how many bytes were sent, a multiple of @segment if not @len, or what
+ * kdtls_send() returns if it was none.
+ */
+ssize_t kdtls_send_train(struct kdtls_session *session, const void *buf,
+			 size_t len, size_t segment);
+
+/**
+ * kdtls_recv() - receive one record of application data
+ * @session: a session of kdtls_upgrade(); those of endpoints have callbacks
+ * @buf: where to put it; what does not fit is lost, as with UDP
+ * @len: size of @buf
+ *
+ * Answers the peer's repeated last flight as it goes. Blocks as the socket does.
+ *
+ * Return: bytes, 0 for an empty record; -EAGAIN if there is nothing; -EPIPE if
+ * the peer closed the session; -ECONNRESET if it ended it by a fatal alert;
+ * -EOPNOTSUPP for the session of an endpoint; what UDP says.
+ */
+ssize_t kdtls_recv(struct kdtls_session *session, void *buf, size_t len);
+
+/**
+ * kdtls_pending() - is there data that poll does not tell?
+ * @session: a session of kdtls_upgrade()
+ *
+ * Return: records that kdtls_recv() returns without asking the socket.
+ */
+size_t kdtls_pending(const struct kdtls_session *session);
+
+/**
+ * kdtls_close() - end a session in good order
+ * @session: the session
+ *
+ * Sends close_notify (RFC 5246 section 7.2.1). For the session of an endpoint
+ * the close callback follows out of the next kdtls_dispatch(); that of
+ * kdtls_upgrade() is to be destroyed by its owner.
+ *
+ * Return: 0, or a negative errno value if close_notify could not be sent.
+ */
+int kdtls_close(struct kdtls_session *session);
+
+/**
+ * kdtls_destroy() - end a session at once
+ * @session: NULL is allowed. No close_notify, no callback; the pointer is dead
+ */
+void kdtls_destroy(struct kdtls_session *session);
+
+/* struct kdtls_session_info.state */
+#define KDTLS_SESSION_HANDSHAKE		0
+#define KDTLS_SESSION_OPEN		1
+#define KDTLS_SESSION_CLOSED		2
+
+/**
+ * struct kdtls_session_info - what is known of a session
+ * @state: KDTLS_SESSION_*
+ * @server: we are the server
+ * @offloaded: the kernel carries the records
+ * @resumed: the handshake was an abbreviated one
+ * @offload_reason: why @offloaded is 0; "" if it is not
+ * @protocol: "DTLSv1.2", "" before the end of the handshake
+ * @cipher: OpenSSL's name of the cipher suite, "" before that
+ * @cipher_standard: its name in RFCs, "" before that
+ * @alpn: the negotiated protocol, "" if there is none
+ * @peer: the peer's address
+ * @local: our address
+ * @tx_epoch: epoch of the sending keys
+ * @rx_epoch: epoch of the receiving keys
+ * @overhead: bytes that a record adds to its payload
+ * @max_payload: largest payload that fits the path MTU, 0 if it is not known
+ * @window: replay window in records
+ * @tx_seq: number that the next sent record takes
+ * @rx_seq: one above the highest number opened
+ * @messages_sent: records of application data
+ * @bytes_sent: their payload
+ * @messages_received: records of application data
+ * @bytes_received: their payload
+ * @rx_replayed: records dropped because their number was seen or too old;
+ *	OpenSSL does not tell: 0
+ * @rx_bad: records dropped for any other reason; OpenSSL does not tell: 0
+ * @retransmits: flights sent again by timer
+ * @flights_answered: last flights sent again because the peer asked
+ * @created_at: nanoseconds since 1970
+ * @handshake_completed_at: the same, 0 before it
+ * @closing_at: when kdtls_close() was called, 0 before it
+ *
+ * Strings live as long as the session.
+ */
+struct kdtls_session_info {
+	uint32_t	state;
+	uint32_t	server;
+	uint32_t	offloaded;
+	uint32_t	resumed;
+	const char	*offload_reason;
+	const char	*protocol;
+	const char	*cipher;
+	const char	*cipher_standard;
+	const char	*alpn;
+	struct sockaddr_storage peer;
+	struct sockaddr_storage local;
+	uint16_t	tx_epoch;
+	uint16_t	rx_epoch;
+	uint32_t	overhead;
+	uint32_t	max_payload;
+	uint32_t	window;
+	uint64_t	tx_seq;
+	uint64_t	rx_seq;
+	uint64_t	messages_sent;
+	uint64_t	bytes_sent;
+	uint64_t	messages_received;
+	uint64_t	bytes_received;
+	uint64_t	rx_replayed;
+	uint64_t	rx_bad;
+	uint64_t	retransmits;
+	uint64_t	flights_answered;
+	uint64_t	created_at;
+	uint64_t	handshake_completed_at;
+	uint64_t	closing_at;
+};
+
+/**
+ * kdtls_session_info() - ask a session
+ * @session: the session
+ * @info: where to put the front of the structure
+ * @size: sizeof(*@info)
+ *
+ * Return: 0.
+ */
+int kdtls_session_info(struct kdtls_session *session,
+		       struct kdtls_session_info *info, size_t size);
+
+/* What last went wrong on a session, in words; "" if nothing did. */
+const char *kdtls_session_error(const struct kdtls_session *session);
+
+/* The endpoint of a session; NULL for one of kdtls_upgrade(). */
+struct kdtls_endpoint *kdtls_session_endpoint(struct kdtls_session *session);
+
+/* The UDP socket of a session. It stays the session's. */
+int kdtls_session_fd(const struct kdtls_session *session);
+
+/* A pointer of the caller's own. */
+void kdtls_session_set_data(struct kdtls_session *session, void *data);
+void *kdtls_session_data(const struct kdtls_session *session);
+
+/*
+ * The OpenSSL connection: until the handshake callback returns, and for as long
+ * as OpenSSL carries the records. NULL otherwise. Not to be written to.
+ */
+struct ssl_st *kdtls_session_ssl(struct kdtls_session *session);
+
+/* The peer's certificate, a reference that the caller frees, or NULL. */
+struct x509_st *kdtls_session_peer_certificate(struct kdtls_session *session);
+
+/**
+ * kdtls_session_export() - keying material for another use (RFC 5705)
+ * @session: a session, while kdtls_session_ssl() is not NULL
+ * @label: the label, a string
+ * @context: the context, or NULL for none
+ * @context_len: its size
+ * @out: where to put the material
+ * @len: how much
+ *
+ * Return: 0, -ENODATA if it is too late, -ENOTCONN if it is too early, -EIO.
+ */
+int kdtls_session_export(struct kdtls_session *session, const char *label,
+			 const void *context, size_t context_len,
+			 void *out, size_t len);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif /* KDTLS_H */

@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Configurations from the inside. */
+#ifndef KDTLS_CONFIG_H
+#define KDTLS_CONFIG_H
+
+#include <stdatomic.h>
+
+#include <openssl/types.h>
+
+#include <kdtls.h>
+
+#include <shared/types.h>
+
+/* A PEM input: a file's name, or its content. */
+struct kdtls_pem {
+	char	*path;
+	u8	*data;
+	size_t	len;
+};
+
+struct kdtls_config {
+	atomic_int		refs;
+	struct kdtls_pem	cert;
+	struct kdtls_pem	key;
+	struct kdtls_pem	ca;
+	enum kdtls_verify	verify;
+	enum kdtls_offload	offload;
+	char			*server_name;
+	char			*ciphers;
+	u8			*alpn;		/* as on the wire */
+	size_t			alpn_len;
+	unsigned int		mtu;
+	unsigned int		window;
+	unsigned int		handshake_ms;
+	unsigned int		flight_ms;
+	unsigned int		cookie_ms;
+	unsigned int		max_sessions;
+	char			*keylog_path;
+	struct kdtls_callbacks	cb;
+	void			*cb_arg;
+	int			(*hook)(SSL_CTX *ctx, void *arg);
+	void			*hook_arg;
+};
+
+struct kdtls_config *kdtls_config_get(struct kdtls_config *config);
+
+/* The SSL_CTX of a configuration; 0 or a negative errno value. */
+int kdtls_config_make_ctx(struct kdtls_config *config, bool server,
+			  SSL_CTX **ctx);
+
+#endif /* KDTLS_CONFIG_H */

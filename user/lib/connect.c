@@ -1,0 +1,227 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+/* Client sessions. */
+#include <arpa/inet.h>
+#include <netdb.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include <openssl/bio.h>
+#include <openssl/ssl.h>
+#include <openssl/x509_vfy.h>
+
+#include "bio.h"
+#include "endpoint.h"
+#include "log.h"
+
+/* A server that has more addresses than these has one that works among them. */
+#define ADDRESSES_MAX 8
+
+static int connected_socket(const struct sockaddr_storage *peer)
+{
+	int fd = socket(peer->ss_family,
+			SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	int err;
+
+	if (fd < 0)
+		return -errno;
+	if (!connect(fd, (const struct sockaddr *)peer, kdtls_io_addrlen(peer)))
+		return fd;
+	err = -errno;
+	close(fd);
+	return err;
+}
+
+/* Returns how many addresses there are, or a negative errno value. */
+static int look_up(const char *host, const char *service,
+		   struct sockaddr_storage *peers)
+{
+	struct addrinfo hints = {
+		.ai_family = AF_UNSPEC,
+		.ai_socktype = SOCK_DGRAM,
+	};
+	struct addrinfo *list, *ai;
+	int err, n = 0;
+
+	err = getaddrinfo(host, service, &hints, &list);
+	if (err)
+		return kdtls_fail(-EADDRNOTAVAIL, "%s port %s: %s", host,
+				  service, gai_strerror(err));
+	memset(peers, 0, ADDRESSES_MAX * sizeof(*peers));
+	for (ai = list; ai && n < ADDRESSES_MAX; ai = ai->ai_next)
+		memcpy(&peers[n++], ai->ai_addr, ai->ai_addrlen);
+	freeaddrinfo(list);
+	return n;
+}
+
+static void addresses(struct kdtls_session *s)
+{
+	socklen_t len = sizeof(s->peer);
+
+	getpeername(s->fd, (struct sockaddr *)&s->peer, &len);
+	len = sizeof(s->local);
+	getsockname(s->fd, (struct sockaddr *)&s->local, &len);
+}
+
+bool kdtls_connect_next(struct kdtls_session *s)
+{
+	int fd = -1;
+
+	while (s->n_more && fd < 0) {
+		fd = connected_socket(s->more);
+		s->n_more--;
+		memmove(s->more, s->more + 1, s->n_more * sizeof(*s->more));
+	}
+	if (fd < 0)
+		return false;
+	if (kdtls_endpoint_watch(s->ep, fd, &s->source)) {
+		close(fd);
+		return false;
+	}
+	/* Closing takes the old one out of the epoll. */
+	close(s->fd);
+	s->fd = fd;
+	s->io_err = 0;
+	addresses(s);
+	return true;
+}
+
+static bool is_address(const char *name)
+{
+	u8 addr[16];
+
+	return inet_pton(AF_INET, name, addr) == 1 ||
+	       inet_pton(AF_INET6, name, addr) == 1;
+}
+
+/* SNI takes names only; certificates are for names and addresses. */
+static int name_server(SSL *ssl, const char *name)
+{
+	if (is_address(name))
+		return X509_VERIFY_PARAM_set1_ip_asc(SSL_get0_param(ssl), name);
+	return SSL_set_tlsext_host_name(ssl, name) == 1 &&
+	       SSL_set1_host(ssl, name) == 1;
+}
+
+static SSL *make_ssl(struct kdtls_endpoint *ep, const char *host, BIO **bio)
+{
+	const char *name = ep->config->server_name;
+	SSL *ssl = SSL_new(ep->ctx_client);
+
+	*bio = kdtls_bio_new(ep->config->mtu, NULL, NULL);
+	if (!ssl || !*bio)
+		goto free;
+	if (!name_server(ssl, name ? name : host))
+		goto free;
+	SSL_set_bio(ssl, *bio, *bio);
+	SSL_set_connect_state(ssl);
+	SSL_set_mtu(ssl, (long)ep->config->mtu);
+	return ssl;
+free:
+	BIO_free(*bio);
+	SSL_free(ssl);
+	return NULL;
+}
+
+static int keep_others(struct kdtls_session *s,
+		       const struct sockaddr_storage *peers, int n)
+{
+	if (n <= 0)
+		return 0;
+	s->more = calloc((size_t)n, sizeof(*peers));
+	if (!s->more)
+		return kdtls_fail(-ENOMEM, "no memory for the session");
+	memcpy(s->more, peers, (size_t)n * sizeof(*peers));
+	s->n_more = (size_t)n;
+	return 0;
+}
+
+static int client_session(struct kdtls_endpoint *ep, const char *host,
+			  const char *service, struct kdtls_session **out)
+{
+	struct sockaddr_storage peers[ADDRESSES_MAX];
+	int n = look_up(host, service, peers);
+	int fd = -EADDRNOTAVAIL, i, err;
+	struct kdtls_session *s;
+
+	if (n < 0)
+		return n;
+	for (i = 0; i < n && fd < 0; i++)
+		fd = connected_socket(&peers[i]);
+	if (fd < 0)
+		return kdtls_fail(fd, "cannot reach %s port %s: %s", host,
+				  service, strerror(-fd));
+	s = kdtls_session_new(fd, true);
+	if (!s) {
+		close(fd);
+		return kdtls_fail(-ENOMEM, "no memory for the session");
+	}
+	addresses(s);
+	err = keep_others(s, peers + i, n - i);
+	if (!err)
+		err = kdtls_endpoint_add(ep, s);
+	if (err) {
+		kdtls_session_free(s);
+		return err;
+	}
+	*out = s;
+	return 0;
+}
+
+static int begin(struct kdtls_endpoint *ep, const char *host,
+		 const char *service, struct kdtls_session **out)
+{
+	struct kdtls_session *s;
+	BIO *bio;
+	SSL *ssl;
+	int err;
+
+	err = client_session(ep, host, service, &s);
+	if (err)
+		return err;
+	ssl = make_ssl(ep, host, &bio);
+	if (!ssl) {
+		kdtls_destroy(s);
+		return kdtls_fail_ssl(-ENOMEM, "cannot set a connection up");
+	}
+	err = kdtls_handshake_start(s, ssl, bio);
+	if (err) {
+		SSL_free(ssl);
+		kdtls_destroy(s);
+		return err;
+	}
+	ep->info.client_sessions++;
+	*out = s;
+	return 0;
+}
+
+int kdtls_endpoint_connect(struct kdtls_endpoint *ep, const char *host,
+			   const char *service, struct kdtls_session **out)
+{
+	int err;
+
+	if (ep->info.closing)
+		return kdtls_fail(-ESHUTDOWN, "the endpoint is closing");
+	if (ep->info.session_count >= ep->config->max_sessions)
+		return kdtls_fail(-EUSERS, "the endpoint has %u sessions, its limit: raise it with kdtls_config_set_max_sessions()",
+				  ep->info.session_count);
+	if (!ep->ctx_client) {
+		err = kdtls_config_make_ctx(ep->config, false, &ep->ctx_client);
+		if (err)
+			return err;
+	}
+	return begin(ep, host, service, out);
+}
+
+int kdtls_connect(struct kdtls_config *config, const char *host,
+		  const char *service, struct kdtls_session **out)
+{
+	struct kdtls_endpoint *ep;
+	int err = kdtls_endpoint_new(config, &ep);
+
+	if (err)
+		return err;
+	err = kdtls_endpoint_connect(ep, host, service, out);
+	if (err)
+		kdtls_endpoint_destroy(ep);
+	return err;
+}

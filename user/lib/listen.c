@@ -1,0 +1,368 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+/*
+ * Listening: strangers' datagrams, cookies, and a socket for each peer whose
+ * cookie verified.
+ *
+ * One SSL object looks at all strangers: DTLSv1_listen() keeps nothing between
+ * two datagrams. When a cookie verifies, that object becomes the peer's and a
+ * new one takes its place with the next ClientHello.
+ */
+#include <netdb.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include <openssl/bio.h>
+#include <openssl/err.h>
+#include <openssl/ssl.h>
+
+#include "bio.h"
+#include "clock.h"
+#include "endpoint.h"
+#include "log.h"
+
+static int ctx_index = -1;
+static pthread_once_t once = PTHREAD_ONCE_INIT;
+
+static void make_index(void)
+{
+	ctx_index = SSL_CTX_get_ex_new_index(0, NULL, NULL, NULL, NULL);
+}
+
+/* ---- cookies ---- */
+
+static struct kdtls_endpoint *endpoint_of(SSL *ssl)
+{
+	return SSL_CTX_get_ex_data(SSL_get_SSL_CTX(ssl), ctx_index);
+}
+
+static int generate_cookie(SSL *ssl, unsigned char *cookie, unsigned int *len)
+{
+	struct kdtls_endpoint *ep = endpoint_of(ssl);
+	struct kdtls_stranger *who = ep->stranger;
+
+	if (!who || kdtls_cookie_make(&ep->jar, kdtls_now_ms(),
+				      (const struct sockaddr *)who->peer,
+				      &who->hello, cookie))
+		return 0;
+	*len = KDTLS_COOKIE_LEN;
+	return 1;
+}
+
+static int verify_cookie(SSL *ssl, const unsigned char *cookie,
+			 unsigned int len)
+{
+	struct kdtls_endpoint *ep = endpoint_of(ssl);
+	struct kdtls_stranger *who = ep->stranger;
+
+	/* The handshake asks again for what DTLSv1_listen() has seen. */
+	if (ssl != ep->ssl)
+		return 1;
+	return who && kdtls_cookie_check(&ep->jar, kdtls_now_ms(),
+					 (const struct sockaddr *)who->peer,
+					 &who->hello, cookie, len);
+}
+
+void kdtls_listen_setup(SSL_CTX *ctx, struct kdtls_endpoint *ep)
+{
+	pthread_once(&once, make_index);
+	SSL_CTX_set_ex_data(ctx, ctx_index, ep);
+	SSL_CTX_set_cookie_generate_cb(ctx, generate_cookie);
+	SSL_CTX_set_cookie_verify_cb(ctx, verify_cookie);
+}
+
+/* ---- the SSL object for strangers ---- */
+
+/* HelloVerifyRequest: straight back where the ClientHello came from. */
+static void answer_stranger(void *arg, const u8 *buf, size_t len)
+{
+	struct kdtls_endpoint *ep = arg;
+	struct kdtls_stranger *who = ep->stranger;
+
+	if (!who || ep->listen_fd < 0)
+		return;
+	if (!kdtls_io_reply(ep->listen_fd, buf, len, who->peer, who->local))
+		ep->info.cookies_sent++;
+}
+
+static int make_ssl(struct kdtls_endpoint *ep)
+{
+	SSL *ssl = SSL_new(ep->ctx_server);
+	BIO *bio = kdtls_bio_new(ep->config->mtu, answer_stranger, ep);
+
+	if (!ssl || !bio) {
+		SSL_free(ssl);
+		BIO_free(bio);
+		return -ENOMEM;
+	}
+	SSL_set_bio(ssl, bio, bio);
+	SSL_set_accept_state(ssl);
+	SSL_set_mtu(ssl, (long)ep->config->mtu);
+	ep->ssl = ssl;
+	ep->bio = bio;
+	return 0;
+}
+
+/* 1 if the cookie verified, 0 if the stranger remains one. */
+static int meet(struct kdtls_endpoint *ep, struct kdtls_stranger *who,
+		const u8 *buf, size_t len)
+{
+	BIO_ADDR *addr;
+	int ret;
+
+	if (!ep->ssl && make_ssl(ep))
+		return 0;
+	addr = BIO_ADDR_new();
+	if (!addr)
+		return 0;
+	ep->stranger = who;
+	kdtls_bio_feed(ep->bio, buf, len);
+	ret = DTLSv1_listen(ep->ssl, addr);
+	kdtls_bio_feed(ep->bio, NULL, 0);
+	ep->stranger = NULL;
+	BIO_ADDR_free(addr);
+	ERR_clear_error();
+	if (ret < 0) {
+		SSL_free(ep->ssl);
+		ep->ssl = NULL;
+	}
+	return ret > 0;
+}
+
+/* ---- a peer ---- */
+
+/* Not SO_REUSEADDR: on UDP that lets other users have the port as well. */
+static void reuse(int fd)
+{
+	int on = 1;
+
+	setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &on, sizeof(on));
+}
+
+/*
+ * A socket of the peer's own, on the address that it spoke to. Between bind()
+ * and connect() it gets anybody's datagrams: see first_datagrams().
+ */
+static int peer_socket(const struct sockaddr_storage *peer,
+		       const struct sockaddr_storage *local)
+{
+	int fd = socket(peer->ss_family,
+			SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+
+	if (fd < 0)
+		return kdtls_fail(-errno, "socket: %s", strerror(errno));
+	reuse(fd);
+	if (bind(fd, (const struct sockaddr *)local, kdtls_io_addrlen(local)) ||
+	    connect(fd, (const struct sockaddr *)peer,
+		    kdtls_io_addrlen(peer))) {
+		int err = kdtls_fail(-errno, "cannot make a socket for a peer: %s",
+				     strerror(errno));
+
+		close(fd);
+		return err;
+	}
+	return fd;
+}
+
+static struct kdtls_session *peer_session(struct kdtls_endpoint *ep,
+					  const struct kdtls_stranger *who)
+{
+	int fd = peer_socket(who->peer, who->local);
+	struct kdtls_session *s;
+
+	if (fd < 0)
+		return NULL;
+	s = kdtls_session_new(fd, true);
+	if (!s) {
+		close(fd);
+		return NULL;
+	}
+	s->server = true;
+	s->peer = *who->peer;
+	s->local = *who->local;
+	if (kdtls_endpoint_add(ep, s)) {
+		kdtls_session_free(s);
+		return NULL;
+	}
+	ep->info.server_sessions++;
+	return s;
+}
+
+/*
+ * What reached the new socket before it was connected may be others'. Once there
+ * are keys the kernel would drop it, so it is taken out at once and brought to
+ * where it belongs. What is the peer's own goes to its handshake.
+ */
+static void first_datagrams(struct kdtls_session *s)
+{
+	if (!s->dead && s->state == KDTLS_SESSION_HANDSHAKE)
+		s->carrier->receive(s);
+}
+
+static void welcome(struct kdtls_endpoint *ep, struct kdtls_stranger *who)
+{
+	struct kdtls_config *config = ep->config;
+	SSL *ssl = ep->ssl;
+	BIO *bio = ep->bio;
+	struct kdtls_session *s = peer_session(ep, who);
+
+	ep->ssl = NULL;
+	ep->bio = NULL;
+	if (!s) {
+		ep->info.dropped_limit++;
+		SSL_free(ssl);
+		return;
+	}
+	if (config->cb.session)
+		config->cb.session(s, config->cb_arg);
+	if (s->dead || s->state == KDTLS_SESSION_CLOSED) {
+		SSL_free(ssl);
+		return;
+	}
+	if (kdtls_handshake_start(s, ssl, bio)) {
+		SSL_free(ssl);
+		kdtls_session_error_now(s, -ENOMEM);
+		kdtls_session_end(s, -ENOMEM);
+		return;
+	}
+	first_datagrams(s);
+}
+
+/* ---- the listener ---- */
+
+static bool refuse(struct kdtls_endpoint *ep)
+{
+	if (ep->info.closing)
+		return true;
+	if (ep->info.busy) {
+		ep->info.server_busy_count++;
+		return true;
+	}
+	if (ep->info.session_count >= ep->config->max_sessions) {
+		ep->info.dropped_limit++;
+		return true;
+	}
+	return false;
+}
+
+void kdtls_listen_input(struct kdtls_endpoint *ep, const u8 *buf, size_t len,
+			const struct sockaddr_storage *peer,
+			const struct sockaddr_storage *local)
+{
+	struct kdtls_stranger who = { .peer = peer, .local = local };
+	struct kdtls_session *s = kdtls_table_find(ep, peer, local);
+
+	if (s) {
+		kdtls_handshake_feed(s, buf, len);
+		return;
+	}
+	if (!ep->ctx_server || kdtls_hello_parse(&who.hello, buf, len)) {
+		ep->info.dropped_junk++;
+		return;
+	}
+	if (!refuse(ep) && meet(ep, &who, buf, len))
+		welcome(ep, &who);
+}
+
+void kdtls_listen_ready(struct kdtls_source *source)
+{
+	struct kdtls_endpoint *ep =
+		(void *)((char *)source -
+			 offsetof(struct kdtls_endpoint, listen_source));
+	struct kdtls_rx rx = { .buf = ep->rx, .cap = KDTLS_IO_MAX };
+	int budget = KDTLS_BUDGET, err;
+
+	while (budget-- && ep->listen_fd >= 0) {
+		err = kdtls_io_recv(ep->listen_fd, &rx, MSG_DONTWAIT);
+		if (err == -EAGAIN)
+			break;
+		if (err)
+			continue;
+		if (rx.local.ss_family == AF_UNSPEC)
+			rx.local = ep->address;
+		kdtls_io_set_port(&rx.local, &ep->address);
+		kdtls_listen_input(ep, rx.buf, rx.len, &rx.from, &rx.local);
+	}
+}
+
+/* ---- public ---- */
+
+static int open_one(struct kdtls_endpoint *ep, const struct addrinfo *ai)
+{
+	socklen_t len = sizeof(ep->address);
+	int fd = socket(ai->ai_family,
+			SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	int err;
+
+	if (fd < 0)
+		return -errno;
+	reuse(fd);
+	if (bind(fd, ai->ai_addr, ai->ai_addrlen) ||
+	    getsockname(fd, (struct sockaddr *)&ep->address, &len)) {
+		err = -errno;
+		goto close;
+	}
+	err = kdtls_io_want_local(fd, ai->ai_family);
+	if (err)
+		goto close;
+	ep->listen_source.ready = kdtls_listen_ready;
+	err = kdtls_endpoint_watch(ep, fd, &ep->listen_source);
+	if (err)
+		goto close;
+	ep->listen_fd = fd;
+	ep->info.listening = 1;
+	return 0;
+close:
+	close(fd);
+	return err;
+}
+
+static int open_listener(struct kdtls_endpoint *ep, const char *host,
+			 const char *service)
+{
+	struct addrinfo hints = {
+		.ai_family = host ? AF_UNSPEC : AF_INET,
+		.ai_socktype = SOCK_DGRAM,
+		.ai_flags = AI_PASSIVE,
+	};
+	struct addrinfo *list, *ai;
+	int err = getaddrinfo(host, service, &hints, &list);
+
+	if (err)
+		return kdtls_fail(-EADDRNOTAVAIL, "%s port %s: %s",
+				  host ? host : "any address", service,
+				  gai_strerror(err));
+	for (ai = list; ai; ai = ai->ai_next) {
+		err = open_one(ep, ai);
+		if (!err)
+			break;
+	}
+	freeaddrinfo(list);
+	if (err)
+		return kdtls_fail(err, "cannot listen on %s port %s: %s",
+				  host ? host : "any address", service,
+				  strerror(-err));
+	return 0;
+}
+
+int kdtls_listen(struct kdtls_config *config, const char *host,
+		 const char *service, struct kdtls_endpoint **out)
+{
+	struct kdtls_endpoint *ep;
+	int err = kdtls_endpoint_new(config, &ep);
+
+	if (err)
+		return err;
+	err = kdtls_config_make_ctx(config, true, &ep->ctx_server);
+	if (err)
+		goto destroy;
+	kdtls_listen_setup(ep->ctx_server, ep);
+	err = open_listener(ep, host, service);
+	if (err)
+		goto destroy;
+	*out = ep;
+	return 0;
+destroy:
+	kdtls_endpoint_destroy(ep);
+	return err;
+}

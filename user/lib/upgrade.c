@@ -1,0 +1,354 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+/*
+ * The handover of a finished connection from OpenSSL to the kernel.
+ *
+ * The order is the point. All that can be refused is refused before the kernel
+ * has a key. The receiving key goes first: from then on what waits in the socket
+ * is the kernel's, and OpenSSL is cut off from it before it is asked for the data
+ * that it holds. Asking can make it write, so only then is the next record's
+ * number taken, and with it the right to seal. Last, OpenSSL loses its way out.
+ */
+#include <netinet/in.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <sys/socket.h>
+
+#include <openssl/bio.h>
+#include <openssl/err.h>
+#include <openssl/ssl.h>
+
+#include "bio.h"
+#include "clock.h"
+#include "install.h"
+#include "log.h"
+#include "session.h"
+#include "track.h"
+
+/* ---- what can be refused ---- */
+
+/* Has all that was sealed also been written? */
+static int check_flushed(const struct kdtls_track *t)
+{
+	if (t->head_epoch != 1)
+		return kdtls_fail(-EPROTONOSUPPORT,
+				  "OpenSSL seals in epoch %u: only the first handshake of a connection can be handed over",
+				  t->head_epoch);
+	if (t->head_next != t->wire_next)
+		return kdtls_fail(-EAGAIN,
+				  "OpenSSL sealed record %llu and wrote up to %llu: finish the pending SSL_write() and try again",
+				  (unsigned long long)t->head_next - 1,
+				  (unsigned long long)t->wire_next - 1);
+	return 0;
+}
+
+static int check_ssl(SSL *ssl)
+{
+	struct kdtls_track *t = kdtls_track_get(ssl);
+
+	if (!t || t->counting)
+		return kdtls_fail(-ENODATA, "the connection is not tracked: call kdtls_track() before its handshake");
+	if (!SSL_is_init_finished(ssl))
+		return kdtls_fail(-ENOTCONN, "the handshake is not finished: call SSL_do_handshake() until it returns 1");
+	if (SSL_version(ssl) != DTLS1_2_VERSION)
+		return kdtls_fail(-EPROTONOSUPPORT, "%s: kdtls carries DTLS 1.2; set the SSL_CTX's minimum version",
+				  SSL_get_version(ssl));
+	if (SSL_get_rbio(ssl) != t->rbio || SSL_get_wbio(ssl) != t->wbio)
+		return kdtls_fail(-EINVAL, "the connection's BIOs were replaced after kdtls_track(): its records were not seen");
+	if (SSL_get_shutdown(ssl))
+		return kdtls_fail(-EPIPE, "the session is being closed");
+	if (!kdtls_keys_cipher(ssl))
+		return kdtls_fail(-EOPNOTSUPP, "kdtls does not have %s: use an AES-GCM or ChaCha20-Poly1305 suite",
+				  SSL_get_cipher_name(ssl));
+	return check_flushed(t);
+}
+
+/* Two descriptors of one socket? */
+static bool same_socket(int a, int b)
+{
+	struct stat sa, sb;
+
+	return a == b || (!fstat(a, &sa) && !fstat(b, &sb) &&
+			  sa.st_dev == sb.st_dev && sa.st_ino == sb.st_ino);
+}
+
+static int check_fd(SSL *ssl, int fd)
+{
+	BIO *wbio = SSL_get_wbio(ssl);
+	struct sockaddr_storage peer;
+	socklen_t len = sizeof(int);
+	int protocol = 0;
+
+	if (getsockopt(fd, SOL_SOCKET, SO_PROTOCOL, &protocol, &len))
+		return kdtls_fail(-errno, "descriptor %d is no socket: %s", fd,
+				  strerror(errno));
+	if (protocol != IPPROTO_UDP)
+		return kdtls_fail(-EPROTONOSUPPORT, "descriptor %d is not a UDP socket",
+				  fd);
+	len = sizeof(peer);
+	if (getpeername(fd, (struct sockaddr *)&peer, &len))
+		return kdtls_fail(-ENOTCONN, "the socket is not connected: connect() it to the peer first");
+	if (BIO_method_type(wbio) & BIO_TYPE_DESCRIPTOR &&
+	    !same_socket(BIO_get_fd(wbio, NULL), fd))
+		return kdtls_fail(-EBADF, "the connection writes to descriptor %d, not to %d",
+				  (int)BIO_get_fd(wbio, NULL), fd);
+	return 0;
+}
+
+/* ---- the steps ---- */
+
+static int install_rx(struct kdtls_track *t, int fd,
+		      const struct kdtls_keys *keys, unsigned int window)
+{
+	struct kdtls_numbers numbers = { .epoch = 1, .window = (u16)window };
+
+	kdtls_track_verify(t, keys);
+	/* Unverified is unseen, and unseen could be opened twice. */
+	if (t->n_candidates)
+		return kdtls_fail(-ENOMEM, "no memory to verify what was received");
+	kdtls_track_window(t, &numbers.seq, &numbers.seen);
+	return kdtls_install_keys(fd, DTLS_RX, keys, &numbers);
+}
+
+static int install_tx(struct kdtls_track *t, int fd,
+		      const struct kdtls_keys *keys)
+{
+	struct kdtls_numbers numbers = { .epoch = 1, .seq = t->head_next };
+
+	if (keys->cipher->explicit_len)
+		numbers.nonce = kdtls_get_be64(t->nonce) + 1;
+	return kdtls_install_keys(fd, DTLS_TX, keys, &numbers);
+}
+
+/* Why OpenSSL has no more data: 0 if it just has none. */
+static int drain_end(SSL *ssl, int ret)
+{
+	switch (SSL_get_error(ssl, ret)) {
+	case SSL_ERROR_WANT_READ:
+		return 0;
+	case SSL_ERROR_ZERO_RETURN:
+		return -EPIPE;
+	default:
+		ERR_clear_error();
+		return -ECONNRESET;
+	}
+}
+
+/* Take the application data that OpenSSL already holds. */
+static int drain(struct kdtls_session *s, SSL *ssl)
+{
+	u8 *buf = malloc(DTLS_MAX_PLAINTEXT);
+	int n, err = 0;
+
+	if (!buf)
+		return -ENOMEM;
+	ERR_clear_error();
+	while (!err && (n = SSL_read(ssl, buf, DTLS_MAX_PLAINTEXT)) > 0)
+		err = kdtls_queue_put(&s->pending, buf, (size_t)n);
+	if (!err) {
+		s->close_err = drain_end(ssl, n);
+		s->peer_closed = s->close_err == -EPIPE;
+	}
+	OPENSSL_cleanse(buf, DTLS_MAX_PLAINTEXT);
+	free(buf);
+	return err;
+}
+
+/* The server sends the last flight; when resuming, the client does. */
+static void keep_flight(struct kdtls_session *s, SSL *ssl,
+			struct kdtls_track *t, unsigned int flight_ms)
+{
+	if (!!SSL_is_server(ssl) == !!SSL_session_reused(ssl))
+		return;
+	s->flight = t->flight;
+	memset(&t->flight, 0, sizeof(t->flight));
+	if (s->flight.next < t->head_next0)
+		s->flight.next = t->head_next0;
+	s->flight.expires = kdtls_now_ms() +
+			    (flight_ms ? flight_ms : KDTLS_FLIGHT_MS);
+}
+
+/* What the steps need and must not fail for in their middle. */
+struct tools {
+	struct kdtls_keys	*keys;
+	BIO			*empty;
+	BIO			*dead;
+};
+
+static void discard(void *arg, const u8 *buf, size_t len)
+{
+}
+
+static void tools_free(struct tools *tools)
+{
+	kdtls_keys_free(tools->keys);
+	BIO_free(tools->empty);
+	BIO_free(tools->dead);
+}
+
+static int tools_make(struct tools *tools, SSL *ssl)
+{
+	int err = kdtls_keys_derive(ssl, &tools->keys);
+
+	if (err)
+		return err;
+	tools->empty = kdtls_bio_new(KDTLS_MTU_MIN, discard, NULL);
+	tools->dead = kdtls_bio_dead();
+	if (tools->empty && tools->dead)
+		return 0;
+	return kdtls_fail_ssl(-ENOMEM, "no memory for the handover");
+}
+
+/* Nothing that OpenSSL does from here on reaches the wire. */
+static void silence(SSL *ssl, struct tools *tools)
+{
+	BIO_up_ref(tools->dead);
+	SSL_set0_rbio(ssl, tools->dead);
+	SSL_set0_wbio(ssl, tools->dead);
+	tools->dead = NULL;
+	SSL_set_quiet_shutdown(ssl, 1);
+	/* Both ends closed: SSL_free() leaves the session resumable. */
+	SSL_set_shutdown(ssl, SSL_SENT_SHUTDOWN | SSL_RECEIVED_SHUTDOWN);
+}
+
+static int lost(int err)
+{
+	char why[256];
+
+	snprintf(why, sizeof(why), "%s", kdtls_last_error());
+	return kdtls_fail(-ENOTRECOVERABLE, "the handover failed half-way (%s: %s): close the session and open a new one",
+			  strerror(-err), why);
+}
+
+/* The kernel has the receiving key. What fails now cannot be taken back. */
+static int second_half(struct kdtls_session *s, SSL *ssl, int fd,
+		       struct kdtls_track *t, struct tools *tools,
+		       unsigned int flight_ms)
+{
+	int err;
+
+	SSL_set0_rbio(ssl, tools->empty);
+	tools->empty = NULL;
+	err = drain(s, ssl);
+	if (!err)
+		err = check_flushed(t);
+	if (!err)
+		err = install_tx(t, fd, tools->keys);
+	if (!err)
+		keep_flight(s, ssl, t, flight_ms);
+	silence(ssl, tools);
+	return err ? lost(err) : 0;
+}
+
+int kdtls_handover(struct kdtls_session *s, SSL *ssl, int fd,
+		   unsigned int window, unsigned int flight_ms)
+{
+	struct kdtls_track *t = kdtls_track_get(ssl);
+	struct tools tools = { .keys = NULL };
+	int err;
+
+	err = check_ssl(ssl);
+	if (err)
+		return err;
+	err = check_fd(ssl, fd);
+	if (err)
+		return err;
+	err = kdtls_install_attach(fd);
+	if (err)
+		return err;
+	err = kdtls_install_options(fd);
+	if (err)
+		return err;
+	err = tools_make(&tools, ssl);
+	if (err)
+		goto out;
+	err = install_rx(t, fd, tools.keys, window);
+	if (err)
+		goto out;
+	err = second_half(s, ssl, fd, t, &tools, flight_ms);
+out:
+	tools_free(&tools);
+	return err;
+}
+
+/* ---- public ---- */
+
+/*
+ * The caller's BIOs stay with the session: if one of them owns the descriptor,
+ * it must not close it when OpenSSL lets go of it.
+ */
+static void hold_bios(struct kdtls_session *s, SSL *ssl)
+{
+	int i;
+
+	s->held[0] = SSL_get_rbio(ssl);
+	s->held[1] = SSL_get_wbio(ssl);
+	for (i = 0; i < 2; i++)
+		BIO_up_ref(s->held[i]);
+}
+
+static void addresses(struct kdtls_session *s)
+{
+	socklen_t len = sizeof(s->peer);
+
+	getpeername(s->fd, (struct sockaddr *)&s->peer, &len);
+	len = sizeof(s->local);
+	getsockname(s->fd, (struct sockaddr *)&s->local, &len);
+}
+
+static int read_opts(struct kdtls_upgrade_opts *o,
+		     const struct kdtls_upgrade_opts *opts)
+{
+	memset(o, 0, sizeof(*o));
+	if (!opts)
+		return 0;
+	if (opts->size < sizeof(opts->size) || opts->size > sizeof(*o))
+		return kdtls_fail(-EINVAL, "struct kdtls_upgrade_opts has a size of %zu: set it to sizeof(struct kdtls_upgrade_opts)",
+				  opts->size);
+	memcpy(o, opts, opts->size);
+	if (o->flags & ~KDTLS_UPGRADE_OWN_FD)
+		return kdtls_fail(-EINVAL, "unknown flags %#x", o->flags);
+	if (o->window && (o->window < DTLS_WINDOW_MIN ||
+			  o->window > DTLS_WINDOW_MAX))
+		return kdtls_fail(-EINVAL, "window is %u: it must be %u to %u",
+				  o->window, DTLS_WINDOW_MIN, DTLS_WINDOW_MAX);
+	return 0;
+}
+
+int kdtls_upgrade(SSL *ssl, int fd, const struct kdtls_upgrade_opts *opts,
+		  struct kdtls_session **out)
+{
+	struct kdtls_upgrade_opts o;
+	struct kdtls_session *s;
+	int err = read_opts(&o, opts);
+
+	if (err)
+		return err;
+	err = check_ssl(ssl);
+	if (err)
+		return err;
+	s = kdtls_session_new(fd, false);
+	if (!s)
+		return kdtls_fail(-ENOMEM, "no memory for the session");
+	hold_bios(s, ssl);
+	addresses(s);
+	s->server = SSL_is_server(ssl);
+	s->overhead = kdtls_overhead(kdtls_keys_cipher(ssl));
+	kdtls_session_describe(s, ssl);
+	err = kdtls_handover(s, ssl, fd, o.window, o.flight_ms);
+	if (err) {
+		kdtls_session_free(s);
+		return err;
+	}
+	s->own_fd = o.flags & KDTLS_UPGRADE_OWN_FD;
+	if (s->own_fd) {
+		BIO_set_close(s->held[0], BIO_NOCLOSE);
+		BIO_set_close(s->held[1], BIO_NOCLOSE);
+	}
+	s->carrier = &kdtls_carrier_kernel;
+	s->offloaded = true;
+	s->state = KDTLS_SESSION_OPEN;
+	kdtls_untrack(ssl);
+	*out = s;
+	return 0;
+}

@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* Certificates for tests: made once a run, self-signed, for localhost. */
+#ifndef KDTLS_TEST_PKI_H
+#define KDTLS_TEST_PKI_H
+
+#include <openssl/ssl.h>
+
+#include <kdtls.h>
+
+/* An identity of the given kind, "EC" or "RSA", in an SSL_CTX. */
+void pki_use(SSL_CTX *ctx, const char *kind);
+
+/* The EC identity in a configuration. */
+void pki_config(struct kdtls_config *config);
+
+/* Have a configuration trust it. */
+void pki_trust(struct kdtls_config *config);
+
+#endif /* KDTLS_TEST_PKI_H */

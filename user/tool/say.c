@@ -1,0 +1,155 @@
+// SPDX-License-Identifier: GPL-2.0
+/* What people and programs read. */
+#include <arpa/inet.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "tool.h"
+
+static void vcomplain(const char *fmt, va_list ap)
+{
+	fflush(stdout);
+	fputs("kdtls: ", stderr);
+	vfprintf(stderr, fmt, ap);
+	fputc('\n', stderr);
+}
+
+void complain(const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	vcomplain(fmt, ap);
+	va_end(ap);
+}
+
+int misuse(const char *command, const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	vcomplain(fmt, ap);
+	va_end(ap);
+	if (command)
+		fprintf(stderr, "try `kdtls %s --help`\n", command);
+	else
+		fprintf(stderr, "try `kdtls --help`\n");
+	return EXIT_USAGE;
+}
+
+static const char *escape(const char *sequence)
+{
+	static int colours = -1;
+
+	if (colours < 0)
+		colours = isatty(STDOUT_FILENO) && !getenv("NO_COLOR");
+	return colours ? sequence : "";
+}
+
+const char *bold(void)
+{
+	return escape("\033[1m");
+}
+
+const char *dim(void)
+{
+	return escape("\033[2m");
+}
+
+const char *good(void)
+{
+	return escape("\033[32m");
+}
+
+const char *bad(void)
+{
+	return escape("\033[31m");
+}
+
+const char *plain(void)
+{
+	return escape("\033[0m");
+}
+
+const char *address_text(const struct sockaddr_storage *ss)
+{
+	static char text[80];
+	char host[INET6_ADDRSTRLEN];
+	const struct sockaddr_in6 *in6 = (const void *)ss;
+	const struct sockaddr_in *in = (const void *)ss;
+
+	if (ss->ss_family == AF_INET6) {
+		inet_ntop(AF_INET6, &in6->sin6_addr, host, sizeof(host));
+		snprintf(text, sizeof(text), "[%s]:%u", host,
+			 ntohs(in6->sin6_port));
+	} else {
+		inet_ntop(AF_INET, &in->sin_addr, host, sizeof(host));
+		snprintf(text, sizeof(text), "%s:%u", host,
+			 ntohs(in->sin_port));
+	}
+	return text;
+}
+
+void json_string(FILE *out, const char *text)
+{
+	const unsigned char *p = (const unsigned char *)text;
+
+	putc('"', out);
+	for (; *p; p++) {
+		if (*p == '"' || *p == '\\')
+			fprintf(out, "\\%c", *p);
+		else if (*p < 0x20)
+			fprintf(out, "\\u%04x", *p);
+		else
+			putc(*p, out);
+	}
+	putc('"', out);
+}
+
+void print_session(struct kdtls_session *session)
+{
+	struct kdtls_session_info i;
+
+	kdtls_session_info(session, &i, sizeof(i));
+	printf("%s%s%s  %s  %s%s", bold(), address_text(&i.peer), plain(),
+	       i.protocol, i.cipher, i.resumed ? "  resumed" : "");
+	if (*i.alpn)
+		printf("  alpn %s", i.alpn);
+	if (i.offloaded)
+		printf("  offload: %skernel%s\n", good(), plain());
+	else
+		printf("  offload: %snone%s (%s)\n", bad(), plain(),
+		       i.offload_reason);
+}
+
+void json_session(FILE *out, struct kdtls_session *session)
+{
+	struct kdtls_session_info i;
+
+	kdtls_session_info(session, &i, sizeof(i));
+	fprintf(out, "\"peer\":\"%s\",\"protocol\":\"%s\",\"cipher\":\"%s\","
+		"\"resumed\":%s,\"offload\":\"%s\",\"reason\":",
+		address_text(&i.peer), i.protocol, i.cipher,
+		i.resumed ? "true" : "false",
+		i.offloaded ? "kernel" : "none");
+	json_string(out, i.offload_reason);
+	fprintf(out, ",\"alpn\":");
+	json_string(out, i.alpn);
+	fprintf(out, ",\"tx_epoch\":%u,\"rx_epoch\":%u,\"tx_seq\":%llu,"
+		"\"rx_seq\":%llu,\"overhead\":%u,\"max_payload\":%u,"
+		"\"messages_sent\":%llu,\"bytes_sent\":%llu,"
+		"\"messages_received\":%llu,\"bytes_received\":%llu,"
+		"\"rx_replayed\":%llu,\"rx_bad\":%llu,\"retransmits\":%llu,"
+		"\"flights_answered\":%llu",
+		i.tx_epoch, i.rx_epoch, (unsigned long long)i.tx_seq,
+		(unsigned long long)i.rx_seq, i.overhead, i.max_payload,
+		(unsigned long long)i.messages_sent,
+		(unsigned long long)i.bytes_sent,
+		(unsigned long long)i.messages_received,
+		(unsigned long long)i.bytes_received,
+		(unsigned long long)i.rx_replayed,
+		(unsigned long long)i.rx_bad,
+		(unsigned long long)i.retransmits,
+		(unsigned long long)i.flights_answered);
+}
