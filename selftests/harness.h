@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* The kernel's test harness, and the variants that most suites run in. */
+#ifndef KDTLS_SELFTESTS_HARNESS_H
+#define KDTLS_SELFTESTS_HARNESS_H
+
+#include <kselftest_harness.h>
+
+#include "util.h"
+
+/* Seconds for one test; machines without KVM are slow. */
+#undef TEST_TIMEOUT_DEFAULT
+#define TEST_TIMEOUT_DEFAULT	120
+
+#define VARIANT(fixture, name, c, f)					\
+	FIXTURE_VARIANT_ADD(fixture, name) { .cipher = (c), .family = (f) }
+
+#define GCM128		DTLS_CIPHER_AES_GCM_128
+#define GCM256		DTLS_CIPHER_AES_GCM_256
+#define CHACHA		DTLS_CIPHER_CHACHA20_POLY1305
+
+/* Every cipher, on IPv4. */
+#define VARIANTS_OF_CIPHERS(fixture)					\
+	VARIANT(fixture, gcm128_v4, GCM128, IPV4);			\
+	VARIANT(fixture, gcm256_v4, GCM256, IPV4);			\
+	VARIANT(fixture, chacha_v4, CHACHA, IPV4)
+
+/* Every family, with one cipher each. */
+#define VARIANTS_OF_FAMILIES(fixture)					\
+	VARIANT(fixture, gcm128_v4, GCM128, IPV4);			\
+	VARIANT(fixture, chacha_v6, CHACHA, IPV6);			\
+	VARIANT(fixture, gcm256_mapped, GCM256, MAPPED)
+
+#define VARIANTS_OF_ALL(fixture)					\
+	VARIANTS_OF_CIPHERS(fixture);					\
+	VARIANT(fixture, gcm128_v6, GCM128, IPV6);			\
+	VARIANT(fixture, gcm256_v6, GCM256, IPV6);			\
+	VARIANT(fixture, chacha_v6, CHACHA, IPV6);			\
+	VARIANT(fixture, gcm128_mapped, GCM128, MAPPED);		\
+	VARIANT(fixture, gcm256_mapped, GCM256, MAPPED);		\
+	VARIANT(fixture, chacha_mapped, CHACHA, MAPPED)
+
+/* The fixture that most suites use: a pair, set up. */
+#define PAIR_FIXTURE(fixture, setup, variants)				\
+	FIXTURE(fixture) {						\
+		struct pair p;						\
+	};								\
+	FIXTURE_VARIANT(fixture) {					\
+		uint16_t cipher;					\
+		enum family family;					\
+	};								\
+	variants(fixture);						\
+	FIXTURE_SETUP(fixture)						\
+	{								\
+		setup(&self->p, variant->family, variant->cipher);	\
+	}								\
+	FIXTURE_TEARDOWN(fixture)					\
+	{								\
+		pair_close(&self->p);					\
+	}								\
+	struct fixture##_needs_a_semicolon
+
+#endif /* KDTLS_SELFTESTS_HARNESS_H */

@@ -1,0 +1,177 @@
+# SPDX-License-Identifier: GPL-2.0
+"""Other people's DTLS programs, and ours, as processes that a test talks to."""
+import os
+import re
+import subprocess
+import threading
+import time
+
+TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.realpath(__file__))))
+OUT = os.path.join(TOP, "build", "interop")
+KDTLS = os.path.join(TOP, "build", "user", "kdtls")
+PORT = 4433
+
+# Suite names as OpenSSL and as GnuTLS has them.
+CIPHERS = {
+    "aes128gcm": ("ECDHE-ECDSA-AES128-GCM-SHA256", "AES-128-GCM"),
+    "aes256gcm": ("ECDHE-ECDSA-AES256-GCM-SHA384", "AES-256-GCM"),
+    "chacha20": ("ECDHE-ECDSA-CHACHA20-POLY1305", "CHACHA20-POLY1305"),
+}
+ADDRESSES = {"ipv4": "127.0.0.1", "ipv6": "::1"}
+
+
+class Failure(Exception):
+    """A test that did not see what it should have."""
+
+
+class Process:
+    """A program whose output can be waited for while it runs."""
+
+    def __init__(self, argv, log):
+        self.argv = argv
+        self.output = b""
+        self.log = open(log, "wb")
+        self.changed = threading.Condition()
+        self.process = subprocess.Popen(argv, stdin=subprocess.PIPE,
+                                        stdout=subprocess.PIPE,
+                                        stderr=subprocess.STDOUT)
+        self.reader = threading.Thread(target=self._read, daemon=True)
+        self.reader.start()
+
+    def _read(self):
+        while True:
+            data = os.read(self.process.stdout.fileno(), 65536)
+            self.log.write(data)
+            self.log.flush()
+            with self.changed:
+                self.output += data
+                self.changed.notify_all()
+            if not data:
+                return
+
+    def expect(self, pattern, timeout=20):
+        """Wait until the output matches; return the match, forget up to it."""
+        end = time.monotonic() + timeout
+        with self.changed:
+            while True:
+                match = re.search(pattern, self.output)
+                if match:
+                    self.output = self.output[match.end():]
+                    return match
+                left = end - time.monotonic()
+                if left <= 0 or not self.reader.is_alive():
+                    raise Failure("%s: no %r in %r" % (
+                        self.argv[0], pattern, self.output[-400:]))
+                self.changed.wait(min(left, 1))
+
+    def send(self, data):
+        try:
+            self.process.stdin.write(data)
+            self.process.stdin.flush()
+        except OSError as error:
+            raise Failure("%s ended: %s, %r" % (self.argv[0], error,
+                                                self.output[-400:])) from None
+
+    def stop(self):
+        """End it politely, then not; wait for it."""
+        self.process.terminate()
+        try:
+            self.process.wait(10)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+        self.reader.join(10)
+        self.log.close()
+
+
+def certificate():
+    """A certificate and its key, made once."""
+    os.makedirs(OUT, exist_ok=True)
+    cert, key = os.path.join(OUT, "cert.pem"), os.path.join(OUT, "key.pem")
+    if not os.path.exists(cert):
+        subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt",
+                        "ec_paramgen_curve:P-256", "-nodes", "-days", "30",
+                        "-subj", "/CN=localhost", "-addext",
+                        "subjectAltName=DNS:localhost,IP:127.0.0.1,IP:::1",
+                        "-keyout", key, "-out", cert + ".new"],
+                       check=True, stderr=subprocess.DEVNULL)
+        os.rename(cert + ".new", cert)
+    return cert, key
+
+
+def host_port(address, port):
+    return "[%s]:%d" % (address, port) if ":" in address else "%s:%d" % (address, port)
+
+
+def priority(gnutls_cipher):
+    return ("NORMAL:-VERS-ALL:+VERS-DTLS1.2:-CIPHER-ALL:+" + gnutls_cipher)
+
+
+def our_server(address, log, keylog, offload="require", port=PORT):
+    cert, key = certificate()
+    server = Process([KDTLS, "echo-server", "--listen", host_port(address, port),
+                      "--cert", cert, "--key", key, "--offload", offload,
+                      "--keylog", keylog], log)
+    server.expect(rb"(?i)listening")
+    return server
+
+
+def our_client(address, log, keylog, cipher=None, offload="require", port=PORT):
+    cert, _ = certificate()
+    argv = [KDTLS, "connect", host_port(address, port), "--ca", cert,
+            "--offload", offload, "--keylog", keylog]
+    if cipher:
+        argv += ["--cipher", CIPHERS[cipher][0]]
+    return Process(argv, log)
+
+
+def openssl_client(address, log, cipher, keylog, port=PORT):
+    return Process(["openssl", "s_client", "-dtls1_2", "-quiet", "-connect",
+                    host_port(address, port), "-cipher", CIPHERS[cipher][0],
+                    "-keylogfile", keylog, "-mtu", "1400"], log)
+
+
+def openssl_server(address, log, cipher, keylog, port=PORT):
+    cert, key = certificate()
+    server = Process(["openssl", "s_server", "-dtls1_2", "-listen", "-quiet",
+                      "-accept", host_port(address, port), "-cert", cert, "-key",
+                      key, "-cipher", CIPHERS[cipher][0], "-keylogfile", keylog,
+                      "-mtu", "1400"], log)
+    wait_for_udp(port)
+    return server
+
+
+def gnutls_client(address, log, cipher, keylog, port=PORT):
+    os.environ["SSLKEYLOGFILE"] = keylog
+    return Process(["gnutls-cli", "--udp", "--no-ca-verification", "--priority",
+                    priority(CIPHERS[cipher][1]), "--port", str(port), address],
+                   log)
+
+
+def gnutls_server(address, log, cipher, keylog, port=PORT):
+    cert, key = certificate()
+    os.environ["SSLKEYLOGFILE"] = keylog
+    server = Process(["gnutls-serv", "--udp", "--echo", "--port", str(port),
+                      "--priority", priority(CIPHERS[cipher][1]),
+                      "--x509certfile", cert, "--x509keyfile", key], log)
+    wait_for_udp(port)
+    return server
+
+
+def wait_for_udp(port, timeout=20):
+    """Wait until some socket is bound to the port."""
+    end = time.monotonic() + timeout
+    needle = ":%04X " % port
+    while time.monotonic() < end:
+        for name in ("udp", "udp6"):
+            with open("/proc/net/" + name, encoding="ascii") as table:
+                if any(needle in line.split(None, 2)[1] + " " for line in table):
+                    return
+        time.sleep(0.05)
+    raise Failure("nobody listens on port %d" % port)
+
+
+def counters():
+    """What the kernel counted in this network namespace."""
+    with open("/proc/net/kdtls_stat", encoding="ascii") as stat:
+        return {line.split()[0]: int(line.split()[1]) for line in stat}
