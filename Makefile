@@ -3,7 +3,8 @@
 # "make help" lists the targets. Everything that gets built is in build/; the
 # kernels that it is built for come from a cache, see scripts/kernels.
 
-# The kernel to build for or to test on, one that scripts/kernels lists.
+# The kernel to build for or to test on: one that scripts/kernels lists, or
+# "running", the machine's own, to build and install for.
 KERNEL ?= stock
 PREFIX ?= /usr/local
 DESTDIR ?=
@@ -14,6 +15,7 @@ home := $(if $(XDG_CACHE_HOME),$(XDG_CACHE_HOME),$(HOME)/.cache)
 cache := $(if $(KDTLS_CACHE),$(KDTLS_CACHE),$(home)/kdtls)
 out := build/$(KERNEL)
 kdir := $(cache)/kernels/$(KERNEL)
+version = $(if $(filter running,$(KERNEL)),$$(uname -r),$$(cat $(kdir)/version))
 selftests := $(cache)/src/linux-source-6.1/tools/testing/selftests
 Q := $(if $(V),,@)
 
@@ -31,7 +33,7 @@ setup: ## install the Debian packages that are missing (as root)
 	$(Q)scripts/setup
 
 module: ## build the module for KERNEL
-	$(Q)scripts/kernels ensure $(KERNEL)
+	$(Q)[ $(KERNEL) = running ] || scripts/kernels ensure $(KERNEL)
 	$(Q)$(MAKE) $(if $(V),,-s) --no-print-directory -f $(top)/Makefile \
 		KERNEL=$(KERNEL) $(out)/.module
 
@@ -39,7 +41,7 @@ module: ## build the module for KERNEL
 # takes longer than all the rest of a run.
 sources = $(shell find kernel include -type f -name '[!.]*' 2>/dev/null)
 
-$(out)/.module: $(sources) Makefile scripts/build-module $(kdir)/ready
+$(out)/.module: $(sources) Makefile scripts/build-module $(if $(filter running,$(KERNEL)),,$(kdir)/ready)
 	@echo "  MODULE  $(KERNEL)" >&2
 	$(Q)+scripts/build-module $(KERNEL) $(if $(V),,-s)
 
@@ -75,16 +77,16 @@ lint: ## check the style of all sources, and run sparse
 	$(Q)scripts/setup build lint
 	$(Q)scripts/lint
 
-install: all ## install in PREFIX, the module in /lib/modules, all below DESTDIR
+install: module user ## install in PREFIX, the module in /lib/modules, all below DESTDIR
 	$(Q)$(MAKE) --no-print-directory -C user install
-	$(Q)set -e; version=$$(cat $(kdir)/version); \
+	$(Q)set -e; version=$(version); \
 	dir=$(DESTDIR)/lib/modules/$$version; \
 	install -D -m 644 -t $$dir/updates $(out)/root/lib/modules/$$version/updates/*.ko; \
 	if [ ! "$(DESTDIR)" ] && [ -f $$dir/modules.dep ]; then depmod $$version; fi
 
 uninstall: ## remove what install has installed
 	$(Q)$(MAKE) --no-print-directory -C user uninstall
-	$(Q)set -e; version=$$(cat $(kdir)/version); \
+	$(Q)set -e; version=$(version); \
 	dir=$(DESTDIR)/lib/modules/$$version; \
 	rm -f $$dir/updates/kdtls.ko; \
 	if [ ! "$(DESTDIR)" ] && [ -f $$dir/modules.dep ]; then depmod $$version; fi
@@ -98,5 +100,5 @@ distclean: ## remove build/; the kernels in the cache stay
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(top)/Makefile
 	@echo
-	@echo "  KERNEL=NAME  one of those that scripts/kernels lists (stock)"
+	@echo "  KERNEL=NAME  one of those that scripts/kernels lists (stock), or running"
 	@echo "  V=1          show the commands"

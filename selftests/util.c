@@ -353,6 +353,21 @@ void pair_setup(struct pair *p, enum family family, uint16_t cipher)
 	pair_install(p);
 }
 
+void pair_setup_window(struct pair *p, enum family family, uint16_t cipher,
+		       uint16_t window)
+{
+	union crypto_info ci;
+	socklen_t len;
+
+	pair_open(p, family, cipher);
+	pair_attach(p);
+	len = crypto_info(&ci, DTLS_RX, &p->in);
+	ci.info.window = window;
+	if (setsockopt(p->fd, SOL_DTLS, DTLS_RX, &ci, len) ||
+	    kdtls_install(p->fd, DTLS_TX, &p->out))
+		die("install");
+}
+
 void pair_setup_both(struct pair *p, enum family family, uint16_t cipher)
 {
 	pair_setup(p, family, cipher);

@@ -104,6 +104,9 @@ struct pair {
 void pair_open(struct pair *p, enum family family, uint16_t cipher);
 /* And @fd attached, with keys installed. */
 void pair_setup(struct pair *p, enum family family, uint16_t cipher);
+/* The same with a replay window of @window records. */
+void pair_setup_window(struct pair *p, enum family family, uint16_t cipher,
+		       uint16_t window);
 /* And @peer as well. */
 void pair_setup_both(struct pair *p, enum family family, uint16_t cipher);
 void pair_attach(struct pair *p);

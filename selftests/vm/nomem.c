@@ -27,12 +27,15 @@ static bool put_text(const char *path, const char *text)
 /* The kernel's default spares those that may wait, which are most. */
 static bool can_inject(void)
 {
+	/* What is told of each would be taken for a fault of the kernel. */
+	put_text("/sys/kernel/debug/fail_usercopy/verbose", "0");
 	return put_text("/sys/kernel/debug/failslab/ignore-gfp-wait", "N") &&
 	       put_text("/sys/kernel/debug/fail_page_alloc/ignore-gfp-wait",
 			"N") &&
 	       put_text("/sys/kernel/debug/fail_page_alloc/min-order", "0") &&
 	       put_text("/sys/kernel/debug/failslab/verbose", "0") &&
 	       put_text("/sys/kernel/debug/fail_page_alloc/verbose", "0") &&
+	       put_text("/sys/kernel/debug/fail_usercopy/verbose", "0") &&
 	       access("/proc/thread-self/fail-nth", W_OK) == 0;
 }
 

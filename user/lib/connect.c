@@ -183,12 +183,17 @@ static int begin(struct kdtls_endpoint *ep, const char *host,
 		kdtls_destroy(s);
 		return kdtls_fail_ssl(-ENOMEM, "cannot set a connection up");
 	}
+	/* Whoever closes the session in a callback must leave it to us. */
+	ep->depth++;
 	err = kdtls_handshake_start(s, ssl, bio);
+	ep->depth--;
 	if (err) {
 		SSL_free(ssl);
 		kdtls_destroy(s);
 		return err;
 	}
+	if (s->dead || s->state == KDTLS_SESSION_CLOSED)
+		return s->close_err ? s->close_err : -ECANCELED;
 	ep->info.client_sessions++;
 	*out = s;
 	return 0;

@@ -244,6 +244,8 @@ int kdtls_endpoint_destroy(struct kdtls_endpoint *ep)
 	free(ep->tx);
 	if (ep->plain)
 		OPENSSL_cleanse(ep->plain, DTLS_MAX_PLAINTEXT);
+	if (ep->rx)
+		OPENSSL_cleanse(ep->rx, KDTLS_IO_MAX);
 	free(ep->plain);
 	kdtls_config_free(ep->config);
 	free(ep);

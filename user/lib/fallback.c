@@ -21,6 +21,26 @@
 
 /* ---- sending ---- */
 
+/* UDP refuses a train whose datagrams would have to be fragmented. */
+static bool wants_singles(ssize_t err)
+{
+	return err == -EINVAL || err == -EMSGSIZE || err == -EIO;
+}
+
+static ssize_t send_singles(struct kdtls_session *s)
+{
+	size_t at, n;
+
+	for (at = 0; at < s->batch_len; at += n) {
+		n = s->batch_len - at;
+		if (n > s->batch_size)
+			n = s->batch_size;
+		if (send(s->fd, s->batch + at, n, MSG_NOSIGNAL) < 0)
+			return -errno;
+	}
+	return 0;
+}
+
 static void flush_batch(struct kdtls_session *s)
 {
 	ssize_t n;
@@ -28,6 +48,8 @@ static void flush_batch(struct kdtls_session *s)
 	if (!s->batch_len)
 		return;
 	n = kdtls_io_send_train(s->fd, s->batch, s->batch_len, s->batch_size);
+	if (wants_singles(n))
+		n = send_singles(s);
 	if (n < 0)
 		s->write_err = (int)n;
 	s->batch_len = 0;
@@ -99,6 +121,10 @@ static ssize_t fallback_send_train(struct kdtls_session *s, const void *buf,
 	size_t done = 0, n;
 	int err = 0;
 
+	/*
+	 * Records are counted when they are gathered; should the train not go, it
+	 * is an error, as those of it that did go cannot be told.
+	 */
 	s->write_err = 0;
 	s->batch = s->ep->tx;
 	while (!err && done < len) {
@@ -113,7 +139,7 @@ static ssize_t fallback_send_train(struct kdtls_session *s, const void *buf,
 	s->batch = NULL;
 	if (!err)
 		err = written(s);
-	return err && !done ? err : (ssize_t)done;
+	return err ? err : (ssize_t)done;
 }
 
 static int fallback_send_close(struct kdtls_session *s)

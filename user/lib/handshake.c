@@ -217,6 +217,8 @@ static bool refused(const struct kdtls_session *s)
 
 void kdtls_handshake_expired(struct kdtls_session *s, u64 now)
 {
+	int sent;
+
 	if (refused(s)) {
 		fail(s, kdtls_fail(-ECONNREFUSED,
 				   "nobody listens at that address and port: is the server running?"));
@@ -233,7 +235,13 @@ void kdtls_handshake_expired(struct kdtls_session *s, u64 now)
 		s->timeouts++;
 		smaller_fragments(s);
 		ERR_clear_error();
-		if (DTLSv1_handle_timeout(s->ssl) > 0)
+		sent = DTLSv1_handle_timeout(s->ssl);
+		/* OpenSSL gave up, and its timer would ring for ever. */
+		if (sent < 0) {
+			fail(s, why_failed(s));
+			return;
+		}
+		if (sent > 0)
 			s->retransmits++;
 	}
 	ask_timer(s);

@@ -118,12 +118,25 @@ static int classify(struct kdtls_session *s, const struct kdtls_rx *rx)
 	}
 }
 
-/* Errors of the network, which say nothing about the session. */
-static bool is_soft(int err)
+/*
+ * Does the error end the session? ICMP can set nearly every other one, and anybody
+ * can forge ICMP; and no memory means one datagram lost.
+ */
+static bool is_hard(int err)
 {
-	return err == -ECONNREFUSED || err == -EHOSTUNREACH ||
-	       err == -ENETUNREACH || err == -EHOSTDOWN || err == -EINTR ||
-	       err == -EMSGSIZE || err == -EPROTO || err == -ENOPROTOOPT;
+	switch (err) {
+	case -ECONNRESET:
+	case -EPIPE:
+	case -EBADF:
+	case -EBADFD:
+	case -ENOTSOCK:
+	case -ENOTCONN:
+	case -EFAULT:
+	case -EINVAL:
+		return true;
+	default:
+		return false;
+	}
 }
 
 static int receive_failed(struct kdtls_session *s, int err)
@@ -160,7 +173,7 @@ static void kernel_receive(struct kdtls_session *s)
 		err = kdtls_io_recv(s->fd, &rx, MSG_DONTWAIT);
 		if (err == -EAGAIN)
 			return;
-		if (is_soft(err))
+		if (err && !is_hard(err))
 			continue;
 		err = err ? receive_failed(s, err) : classify(s, &rx);
 		if (err < 0)
@@ -247,15 +260,18 @@ ssize_t kdtls_recv(struct kdtls_session *s, void *buf, size_t len)
 		err = kdtls_io_recv(s->fd, &rx, 0);
 		if (err == -EINTR || err == -EAGAIN)
 			return err;
-		if (is_soft(err))
-			continue;
-		err = err ? receive_failed(s, err) : classify(s, &rx);
+		if (err && !is_hard(err))
+			err = 0;
+		else
+			err = err ? receive_failed(s, err) : classify(s, &rx);
 	} while (err >= 0 && err != 1);
 	if (err < 0) {
 		s->close_err = err;
 		return err;
 	}
-	if (rx.buf == small)
+	if (rx.buf == small) {
 		memcpy(buf, small, rx.len < len ? rx.len : len);
+		OPENSSL_cleanse(small, sizeof(small));
+	}
 	return (ssize_t)(rx.len < len ? rx.len : len);
 }

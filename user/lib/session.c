@@ -110,7 +110,8 @@ void kdtls_session_deliver_pending(struct kdtls_session *s)
 {
 	struct kdtls_queued *m;
 
-	while (!s->dead && (m = kdtls_queue_get(&s->pending))) {
+	while (!s->dead && s->state == KDTLS_SESSION_OPEN &&
+	       (m = kdtls_queue_get(&s->pending))) {
 		kdtls_session_deliver(s, m->bytes, m->len, m->len);
 		OPENSSL_cleanse(m->bytes, m->len);
 		free(m);

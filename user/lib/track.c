@@ -117,6 +117,8 @@ static void on_message(int writing, int version, int type, const void *buf,
 			kdtls_record_parse(&t->read_head, p, 0xffff);
 		return;
 	}
+	if (!writing && type == SSL3_RT_HANDSHAKE)
+		t->heard = true;
 	if (writing && type == SSL3_RT_HANDSHAKE && !t->counting && len &&
 	    p[0] == KDTLS_HS_FINISHED)
 		kdtls_flight_finished(&t->flight, p, len);
@@ -191,6 +193,21 @@ static bool make_room(struct kdtls_track *t)
 	return true;
 }
 
+/*
+ * Does OpenSSL take the record whole? Of one with a version or a length that it
+ * does not like it drops the header only, and looks for a record in the body.
+ */
+static bool taken_whole(const struct kdtls_track *t,
+			const struct kdtls_record *rec)
+{
+	if (rec->len > SSL3_RT_MAX_ENCRYPTED_LENGTH)
+		return false;
+	if (rec->version == SSL_version(t->ssl))
+		return true;
+	return rec->version >> 8 == DTLS1_VERSION_MAJOR && !rec->epoch &&
+	       (rec->type == DTLS_CT_ALERT || !t->heard);
+}
+
 /* Returns how much of the datagram OpenSSL may see. */
 static size_t read_datagram(struct kdtls_track *t, const u8 *p, size_t len)
 {
@@ -200,14 +217,19 @@ static size_t read_datagram(struct kdtls_track *t, const u8 *p, size_t len)
 	t->turn = true;
 	while (!kdtls_record_parse(&rec, p + done, (u32)(len - done))) {
 		n = (size_t)KDTLS_HEADER_LEN + rec.len;
+		if (!taken_whole(t, &rec))
+			return done;
 		if (rec.epoch && !keep_candidate(t, p + done, n) &&
 		    !(make_room(t) && keep_candidate(t, p + done, n))) {
 			t->dropped++;
 			return done;
 		}
 		done += n;
+		/* What is behind the first message may be judged by another version. */
+		if (rec.version != SSL_version(t->ssl))
+			break;
 	}
-	return len;
+	return done;
 }
 
 static long on_bio(BIO *bio, int oper, const char *argp, size_t len, int argi,
@@ -223,8 +245,14 @@ static long on_bio(BIO *bio, int oper, const char *argp, size_t len, int argi,
 	 */
 	if (oper == BIO_CB_WRITE)
 		wrote(t, (const u8 *)argp, len);
-	if (oper == (BIO_CB_READ | BIO_CB_RETURN) && ret > 0 && processed)
+	if (oper == (BIO_CB_READ | BIO_CB_RETURN) && ret > 0 && processed) {
 		*processed = read_datagram(t, (const u8 *)argp, *processed);
+		if (!*processed) {
+			/* As if it had not come. */
+			BIO_set_retry_read(bio);
+			return -1;
+		}
+	}
 	return ret;
 }
 

@@ -68,6 +68,7 @@ struct kdtls_track {
 	struct kdtls_record	read_head;
 	u64			rx_next;
 	bool			turn;
+	bool			heard;
 	struct kdtls_flight	flight;
 };
 

@@ -41,6 +41,7 @@ struct client {
 	bool			insecure;
 	bool			bench;
 	bool			count_given;
+	bool			opts_given;
 	struct exchange_opts	opts;
 	struct exchange		*exchange;
 	struct kdtls_session	*session;
@@ -78,10 +79,13 @@ static int own_option(struct client *c, int opt, const char *arg)
 		return number(command, "--count", arg, 1, 10000000000UL,
 			      &c->opts.count);
 	case OPT_SIZE:
+		c->opts_given = true;
 		return number(command, "--size", arg, 1, 16384, &c->opts.size);
 	case OPT_TRAIN:
+		c->opts_given = true;
 		return number(command, "--train", arg, 1, 64, &c->opts.train);
 	case OPT_OUTSTANDING:
+		c->opts_given = true;
 		return number(command, "--outstanding", arg, 1, 1000000,
 			      &c->opts.outstanding);
 	case OPT_BENCH:
@@ -111,8 +115,8 @@ static int check(struct client *c, int argc, char **argv)
 	c->target = argv[optind];
 	if (c->opts.one_way && !c->bench)
 		return misuse(command, "--one-way goes with --bench");
-	if (!c->bench && !c->count_given && c->opts.train > 1)
-		return misuse(command, "--train goes with --count or --bench");
+	if (!c->bench && !c->count_given && c->opts_given)
+		return misuse(command, "--size, --train and --outstanding go with --count or --bench");
 	c->opts.compare = !c->bench;
 	c->opts.json = c->common.json;
 	c->opts.quiet = c->common.quiet;
@@ -161,13 +165,9 @@ static void on_handshake(struct kdtls_session *s, void *arg)
 
 static void print_message(struct client *c, const char *buf, size_t len)
 {
-	char text[16385];
-
 	if (c->common.json) {
-		memcpy(text, buf, len);
-		text[len] = 0;
 		printf("{\"event\":\"message\",\"size\":%zu,\"text\":", len);
-		json_string(stdout, text);
+		json_bytes(stdout, buf, len);
 		printf("}\n");
 	} else {
 		fwrite(buf, 1, len, stdout);

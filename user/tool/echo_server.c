@@ -196,8 +196,13 @@ static struct kdtls_config *configure(struct server *v)
 		.close = on_close,
 		.error = on_error,
 	};
-	struct kdtls_config *config = common_config(&v->common);
+	struct kdtls_config *config;
 
+	if (v->common.ca && !v->verify) {
+		complain("--ca says whom to trust: with --verify it does something");
+		return NULL;
+	}
+	config = common_config(&v->common);
 	if (!config)
 		return NULL;
 	kdtls_config_set_callbacks(config, &callbacks, v);

@@ -106,7 +106,11 @@ int common_option(struct common *c, int opt, const char *arg)
 int bad_option(const char *command, int opt, char **argv)
 {
 	const char *given = argv[optind - 1];
+	char letter[3] = { '-', (char)optopt, 0 };
 
+	/* There are long options only, and getopt takes letters one by one. */
+	if (opt == '?' && optopt > 0 && optopt < 0x7f)
+		given = letter;
 	if (opt == ':')
 		return misuse(command, "%s needs a value", given);
 	return misuse(command, "unknown option %s", given);

@@ -3,6 +3,7 @@
 #include <arpa/inet.h>
 #include <stdarg.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "tool.h"
@@ -91,20 +92,30 @@ const char *address_text(const struct sockaddr_storage *ss)
 	return text;
 }
 
-void json_string(FILE *out, const char *text)
+/*
+ * Bytes as a JSON string. Those that are not ASCII are told by the code points of
+ * the same numbers: what a peer sends need not be UTF-8, and JSON must be.
+ */
+void json_bytes(FILE *out, const char *data, size_t len)
 {
-	const unsigned char *p = (const unsigned char *)text;
+	const unsigned char *p = (const unsigned char *)data;
+	size_t i;
 
 	putc('"', out);
-	for (; *p; p++) {
-		if (*p == '"' || *p == '\\')
-			fprintf(out, "\\%c", *p);
-		else if (*p < 0x20)
-			fprintf(out, "\\u%04x", *p);
+	for (i = 0; i < len; i++) {
+		if (p[i] == '"' || p[i] == '\\')
+			fprintf(out, "\\%c", p[i]);
+		else if (p[i] < 0x20 || p[i] > 0x7e)
+			fprintf(out, "\\u%04x", p[i]);
 		else
-			putc(*p, out);
+			putc(p[i], out);
 	}
 	putc('"', out);
+}
+
+void json_string(FILE *out, const char *text)
+{
+	json_bytes(out, text, strlen(text));
 }
 
 void print_session(struct kdtls_session *session)

@@ -41,6 +41,7 @@ const char *address_text(const struct sockaddr_storage *ss);
 
 /* A JSON string with its quotes; returns what putc() would. */
 void json_string(FILE *out, const char *text);
+void json_bytes(FILE *out, const char *data, size_t len);
 
 /* What both commands tell of a session, as text or as members of an object. */
 void print_session(struct kdtls_session *session);
