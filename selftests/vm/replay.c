@@ -160,7 +160,7 @@ TEST_F(replay, like_the_model)
 	enum fate want;
 
 	memset(delivered, 0, sizeof(delivered));
-	for (step = 0; step < env_long("KDTLS_STEPS", 1500) && next < MODEL - 600; step++) {
+	for (step = 0; step < env_long("KDTLS_REPLAYS", 1500) && next < MODEL - 600; step++) {
 		/* Mostly near the top, where the edges of words are. */
 		seq = next + 20 + (rnd(50) ? 0 : rnd(500)) -
 		      rnd(rnd(2) ? 40 : spread + 20);
