@@ -258,6 +258,61 @@ static void forgery_does_not_poison(void)
 	pair_free(&p);
 }
 
+/* Hand the server the client's next record inside another one. */
+static void feed_wrapped(struct pair *p, u16 version, u16 len)
+{
+	struct kdtls_record rec = {
+		.type = DTLS_CT_HANDSHAKE, .version = version, .len = len,
+	};
+	u8 wrapped[KDTLS_HEADER_LEN + 512];
+	struct kdtls_queued *m;
+
+	SSL_write(p->client.ssl, "data", 4);
+	m = kdtls_queue_get(&p->server.inbox);
+	NEED(m && m->len <= 512);
+	if (!len)
+		rec.len = (u16)m->len;
+	kdtls_record_write(&rec, wrapped);
+	memcpy(wrapped + KDTLS_HEADER_LEN, m->bytes, m->len);
+	kdtls_queue_put(&p->server.inbox, wrapped, KDTLS_HEADER_LEN + m->len);
+	free(m);
+	pair_feed(&p->server);
+}
+
+/*
+ * OpenSSL drops no more than the header of a record that it does not like, and
+ * opens one that is inside. Whatever it opens has to be in the window.
+ */
+static void wrapped(u16 version, u16 len)
+{
+	u64 next = 0, seen = 0;
+	struct pair p;
+	char got[64];
+	int n;
+
+	pair_init(&p, SUITE, "RSA");
+	pair_connect(&p, NULL);
+	CHECK(pair_handshake(&p));
+	feed_wrapped(&p, version, len);
+	n = SSL_read(p.server.ssl, got, sizeof(got));
+	if (n <= 0)
+		CHECK_EQ(SSL_get_error(p.server.ssl, n), SSL_ERROR_WANT_READ);
+	window_of(&p.server, &next, &seen);
+	CHECK_EQ(next, n > 0 ? 2 : 1);
+	CHECK_EQ(seen, n > 0 ? 3 : 1);
+	pair_free(&p);
+}
+
+static void wrapped_in_a_wrong_version(void)
+{
+	wrapped(0xfefc, 0);
+}
+
+static void wrapped_in_a_wrong_length(void)
+{
+	wrapped(DTLS_1_2_VERSION, 0xfff0);
+}
+
 /* More forgeries than there is room for, before there are keys. */
 static void flood_does_not_lose_the_window(void)
 {
@@ -412,6 +467,8 @@ static const struct tap_test tests[] = {
 	  flight_is_rationed },
 	{ "the window has what was read", window_has_what_was_read },
 	{ "forged headers do not poison the window", forgery_does_not_poison },
+	{ "a record inside one of a wrong version", wrapped_in_a_wrong_version },
+	{ "a record inside one of a wrong length", wrapped_in_a_wrong_length },
 	{ "a flood of forgeries neither", flood_does_not_lose_the_window },
 	{ "long use before the handover stays bounded", long_use_stays_bounded },
 	{ "refusals say what to do", refusals },
