@@ -155,6 +155,18 @@ TEST_F(attach, cork_after)
 				   sizeof(off))));
 }
 
+/* Older kernels take UDP's options by this level, too. */
+TEST_F(attach, options_by_the_level_of_udplite)
+{
+	int on = 1, encap = UDP_ENCAP_ESPINUDP;
+
+	ASSERT_EQ(0, kdtls_attach(self->p.fd));
+	EXPECT_EQ(-EOPNOTSUPP, RC(setsockopt(self->p.fd, IPPROTO_UDPLITE, UDP_CORK,
+					     &on, sizeof(on))));
+	EXPECT_EQ(-EOPNOTSUPP, RC(setsockopt(self->p.fd, IPPROTO_UDPLITE, UDP_ENCAP,
+					     &encap, sizeof(encap))));
+}
+
 /* What is corked before there are keys must not take a record along. */
 TEST_F(attach, corked_at_install)
 {

@@ -379,6 +379,35 @@ TEST_F(recv, siocinq_behind_a_bad_record)
 	EXPECT_EQ(0, n);
 }
 
+/* A fatal alert is for the next receive call to tell. */
+TEST_F(recv, siocinq_leaves_errors)
+{
+	int n = -1;
+
+	feed_alert(&self->p, 2, 40);
+	EXPECT_EQ(0, ioctl(self->p.fd, SIOCINQ, &n));
+	EXPECT_EQ(0, n);
+	EXPECT_EQ(-ECONNRESET, rx_recv(self->p.fd, &rx, MSG_DONTWAIT));
+}
+
+/* What the offset leads to is not for this call, and nothing else is shown. */
+TEST_F(recv, peek_offset_at_what_is_not_shown)
+{
+	uint8_t raw[ORACLE_HEADER + 4000] = { DTLS_CT_HANDSHAKE, 0xfe, 0xfd };
+	char buf[1500];
+
+	raw[11] = 4000 >> 8;
+	raw[12] = 4000 & 255;
+	set_int(self->p.fd, SOL_DTLS, DTLS_RECV_RAW, 1);
+	feed_id(&self->p, 8, 1);
+	feed_raw(&self->p, raw, sizeof(raw));
+	set_int(self->p.fd, SOL_SOCKET, SO_PEEK_OFF, 2000);
+	EXPECT_EQ(-EAGAIN, RC(recv(self->p.fd, buf, sizeof(buf),
+				   MSG_PEEK | MSG_DONTWAIT)));
+	set_int(self->p.fd, SOL_SOCKET, SO_PEEK_OFF, -1);
+	EXPECT_STREQ("1", recv_ids(self->p.fd, 1));
+}
+
 TEST_F(recv, peek_never_shows_a_bad_record)
 {
 	struct pair *p = &self->p;
@@ -552,6 +581,28 @@ TEST_F(recv, epoll_edge)
 	feed_id(&self->p, 100, 2);
 	EXPECT_EQ(1, epoll_wait(ep, &ev, 1, WAIT_MS));
 	EXPECT_STREQ("1 2", recv_ids(self->p.fd, 2));
+	close(ep);
+}
+
+/* A call gives up after so much junk, and must say that there is more. */
+TEST_F(recv, epoll_edge_behind_much_junk)
+{
+	struct epoll_event ev = { .events = EPOLLIN | EPOLLET };
+	int ep = epoll_create1(EPOLL_CLOEXEC);
+	long got = -EAGAIN;
+	char buf[200];
+	int i;
+
+	set_int(self->p.fd, SOL_SOCKET, SO_RCVBUFFORCE, 1 << 20);
+	ASSERT_EQ(0, epoll_ctl(ep, EPOLL_CTL_ADD, self->p.fd, &ev));
+	for (i = 0; i < 400; i++)
+		feed_raw(&self->p, "junk", 4);
+	feed_id(&self->p, 100, 1);
+	for (i = 0; i < 5 && got == -EAGAIN; i++) {
+		ASSERT_EQ(1, epoll_wait(ep, &ev, 1, WAIT_MS));
+		got = RC(recv(self->p.fd, buf, sizeof(buf), MSG_DONTWAIT));
+	}
+	EXPECT_EQ(100, got);
 	close(ep);
 }
 

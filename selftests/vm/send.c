@@ -292,6 +292,42 @@ TEST_F(send, train_not_longer_than_its_segment)
 	EXPECT_TRUE(train_arrives(&self->p, 1, 100, 0));
 }
 
+/* With the overhead, these do not fit the field that UDP has for them. */
+TEST_F(send, segment_near_64k)
+{
+	uint8_t data[1000];
+	int size;
+	long ret;
+
+	for (size = 65535; size > 65400; size -= 12) {
+		set_int(self->p.fd, SOL_UDP, UDP_SEGMENT, size);
+		payload(data, sizeof(data), size);
+		ret = RC(send(self->p.fd, data, sizeof(data), 0));
+		EXPECT_TRUE(ret == sizeof(data) || ret == -EINVAL);
+		EXPECT_EQ(ret < 0 ? -EAGAIN : size, take_id(&self->p));
+		EXPECT_TRUE(quiet(self->p.peer));
+	}
+}
+
+/* Control buffers may be longer than what is in them. */
+TEST_F(send, train_by_option_with_slack)
+{
+	char slack[8] = { 0 };
+	uint8_t data[100];
+	struct iovec iov = { .iov_base = data, .iov_len = sizeof(data) };
+	struct msghdr msg = {
+		.msg_iov = &iov,
+		.msg_iovlen = 1,
+		.msg_control = slack,
+		.msg_controllen = sizeof(slack),
+	};
+
+	set_int(self->p.fd, SOL_UDP, UDP_SEGMENT, 500);
+	payload(data, sizeof(data), 7);
+	EXPECT_EQ(100, RC(sendmsg(self->p.fd, &msg, 0)));
+	EXPECT_EQ(7, take_id(&self->p));
+}
+
 TEST_F(send, train_by_option)
 {
 	struct pair *p = &self->p;
