@@ -7,6 +7,7 @@ import string
 
 import peers
 
+RAN = os.path.join(peers.OUT, "ran")
 PEERS = ("openssl", "gnutls", "ours")
 
 
