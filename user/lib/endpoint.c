@@ -240,12 +240,12 @@ int kdtls_endpoint_destroy(struct kdtls_endpoint *ep)
 	kdtls_cookie_clear(&ep->jar);
 	free(ep->timers.heap);
 	free(ep->hash);
+	if (ep->rx)
+		OPENSSL_cleanse(ep->rx, KDTLS_IO_MAX);
 	free(ep->rx);
 	free(ep->tx);
 	if (ep->plain)
 		OPENSSL_cleanse(ep->plain, DTLS_MAX_PLAINTEXT);
-	if (ep->rx)
-		OPENSSL_cleanse(ep->rx, KDTLS_IO_MAX);
 	free(ep->plain);
 	kdtls_config_free(ep->config);
 	free(ep);
