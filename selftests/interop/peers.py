@@ -82,6 +82,10 @@ class Process:
             self.process.wait()
         self.reader.join(10)
         self.log.close()
+        # Others die of the signal; ours close their sessions and leave.
+        if self.argv[0] == KDTLS and self.process.returncode:
+            raise Failure("%s ended with %d" % (self.argv[1],
+                                                self.process.returncode))
 
 
 def certificate():

@@ -73,7 +73,7 @@ static int on_family(const struct nlmsghdr *nlh, void *data)
 
 int kdtls_netlink_resolve(void)
 {
-	char buf[256];
+	char buf[256] = { 0 };
 	struct nlmsghdr *nlh = request(buf, GENL_ID_CTRL, CTRL_CMD_GETFAMILY, 1);
 	int family = 0, err;
 
@@ -86,7 +86,7 @@ int kdtls_netlink_resolve(void)
 
 int kdtls_netlink_attach(int family, int fd)
 {
-	char buf[256];
+	char buf[256] = { 0 };
 	struct nlmsghdr *nlh = request(buf, (u16)family, KDTLS_CMD_ATTACH,
 				       KDTLS_GENL_VERSION);
 
