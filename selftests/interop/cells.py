@@ -14,13 +14,14 @@ PEERS = ("openssl", "gnutls", "ours")
 class Cell:
     """One cell, and the files that its run leaves behind."""
 
-    def __init__(self, name):
+    def __init__(self, name, where=peers.OUT):
         self.name = name
+        self.where = where
         self.peer, self.role, self.cipher, self.family = name.split("-")
         self.address = peers.ADDRESSES[self.family]
 
     def path(self, suffix):
-        return os.path.join(peers.OUT, self.name + suffix)
+        return os.path.join(self.where, self.name + suffix)
 
     def begin(self):
         """A run begins: what an earlier one left must not be mistaken for it."""
