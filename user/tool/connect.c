@@ -317,7 +317,6 @@ static int measure(struct client *c, struct kdtls_endpoint *ep)
 	return exchange_report(c->exchange, c->session);
 }
 
-
 static struct kdtls_config *configure(struct client *c)
 {
 	const struct kdtls_callbacks callbacks = {
