@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0
 """Other people's DTLS programs, and ours, as processes that a test talks to."""
+import atexit
 import os
 import re
 import subprocess
@@ -27,6 +28,8 @@ class Failure(Exception):
 class Process:
     """A program whose output can be waited for while it runs."""
 
+    running = []
+
     def __init__(self, argv, log):
         self.argv = argv
         self.output = b""
@@ -37,6 +40,7 @@ class Process:
                                         stderr=subprocess.STDOUT)
         self.reader = threading.Thread(target=self._read, daemon=True)
         self.reader.start()
+        Process.running.append(self)
 
     def _read(self):
         while True:
@@ -73,7 +77,10 @@ class Process:
                                                 self.output[-400:])) from None
 
     def stop(self):
-        """End it politely, then not; wait for it."""
+        """End it politely, then not; wait for it. Once is enough."""
+        if self not in Process.running:
+            return
+        Process.running.remove(self)
         self.process.terminate()
         try:
             self.process.wait(10)
@@ -86,6 +93,14 @@ class Process:
         if self.argv[0] == KDTLS and self.process.returncode:
             raise Failure("%s ended with %d" % (self.argv[1],
                                                 self.process.returncode))
+
+
+@atexit.register
+def kill_all():
+    """A test that failed half-way leaves nobody behind."""
+    for each in Process.running:
+        each.process.kill()
+        each.process.wait()
 
 
 def certificate():
