@@ -10,6 +10,10 @@ static const char *kdtls_algorithm(u16 cipher_type)
 	case DTLS_CIPHER_AES_GCM_128:
 	case DTLS_CIPHER_AES_GCM_256:
 		return "gcm(aes)";
+	case DTLS_CIPHER_AES_CCM_128:
+	case DTLS_CIPHER_AES_CCM_256:
+	case DTLS_CIPHER_AES_CCM_8_128:
+		return "ccm(aes)";
 	case DTLS_CIPHER_CHACHA20_POLY1305:
 		return "rfc7539(chacha20,poly1305)";
 	default:
@@ -148,8 +152,19 @@ static void kdtls_epoch_set_nonce(struct kdtls_epoch *epoch,
 				  const struct kdtls_record *rec, u16 payload,
 				  const u8 *explicit_nonce)
 {
+	u8 *nonce = work->iv;
+
+	/*
+	 * The kernel's CCM takes its first counter block: the bytes that count
+	 * less one, which a nonce of 12 leaves 3 of, the nonce, and the count
+	 * (RFC 3610 section 2.3).
+	 */
+	if (crypto_aead_ivsize(epoch->tfm) > KDTLS_NONCE_LEN) {
+		memset(work->iv, 0, sizeof(work->iv));
+		*nonce++ = KDTLS_IV_LEN - 1 - KDTLS_NONCE_LEN - 1;
+	}
 	kdtls_nonce(epoch->cipher, epoch->salt, rec->epoch, rec->seq,
-		    explicit_nonce, work->nonce);
+		    explicit_nonce, nonce);
 	kdtls_record_aad(rec, payload, work->aad);
 	aead_request_set_ad(work->req, KDTLS_AAD_LEN);
 }
@@ -196,7 +211,7 @@ int kdtls_epoch_seal(struct kdtls_epoch *epoch, struct kdtls_work *work,
 	kdtls_map(work, work->src, explicit_nonce + cipher->explicit_len,
 		  payload + cipher->tag_len);
 	aead_request_set_crypt(work->req, work->src, work->src, payload,
-			       work->nonce);
+			       work->iv);
 	return crypto_wait_req(crypto_aead_encrypt(work->req), &work->wait);
 }
 
@@ -291,7 +306,7 @@ int kdtls_epoch_open(struct kdtls_epoch *epoch, struct kdtls_work *work,
 		return err;
 
 	aead_request_set_crypt(work->req, work->src, work->dst, sealed,
-			       work->nonce);
+			       work->iv);
 	err = crypto_wait_req(crypto_aead_decrypt(work->req), &work->wait);
 	if (err == -EBADMSG)
 		atomic64_inc(&epoch->failures);

@@ -49,4 +49,4 @@ MODULE_DESCRIPTION("DTLS record layer for UDP sockets");
 MODULE_LICENSE("GPL");
 MODULE_VERSION("0.1.0");
 /* The fast implementations are modules that no alias of theirs loads in time. */
-MODULE_SOFTDEP("pre: aesni_intel chacha_x86_64 poly1305_x86_64 gcm chacha20poly1305");
+MODULE_SOFTDEP("pre: aesni_intel chacha_x86_64 poly1305_x86_64 gcm ccm chacha20poly1305");

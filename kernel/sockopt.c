@@ -15,6 +15,9 @@ union kdtls_install {
 	struct dtls_crypto_info				info;
 	struct dtls12_crypto_info_aes_gcm_128		gcm128;
 	struct dtls12_crypto_info_aes_gcm_256		gcm256;
+	struct dtls12_crypto_info_aes_ccm_128		ccm128;
+	struct dtls12_crypto_info_aes_ccm_256		ccm256;
+	struct dtls12_crypto_info_aes_ccm_8_128		ccm8;
 	struct dtls12_crypto_info_chacha20_poly1305	chacha;
 };
 
@@ -34,21 +37,27 @@ struct kdtls_layout {
 	u8	pad;
 };
 
-static const struct kdtls_layout kdtls_layout_gcm128 = {
-	.size = sizeof(struct dtls12_crypto_info_aes_gcm_128),
-	.key = offsetof(struct dtls12_crypto_info_aes_gcm_128, key),
-	.salt = offsetof(struct dtls12_crypto_info_aes_gcm_128, salt),
-	.explicit_nonce = offsetof(struct dtls12_crypto_info_aes_gcm_128, iv),
-	.pad = offsetof(struct dtls12_crypto_info_aes_gcm_128, pad),
-};
+/* That of the ciphers with a salt and an explicit nonce. */
+#define KDTLS_SALTED(type)						\
+	{								\
+		.size = sizeof(struct dtls12_crypto_info_##type),	\
+		.key = offsetof(struct dtls12_crypto_info_##type, key),	\
+		.salt = offsetof(struct dtls12_crypto_info_##type, salt),	\
+		.explicit_nonce =					\
+			offsetof(struct dtls12_crypto_info_##type, iv),	\
+		.pad = offsetof(struct dtls12_crypto_info_##type, pad),	\
+	}
 
-static const struct kdtls_layout kdtls_layout_gcm256 = {
-	.size = sizeof(struct dtls12_crypto_info_aes_gcm_256),
-	.key = offsetof(struct dtls12_crypto_info_aes_gcm_256, key),
-	.salt = offsetof(struct dtls12_crypto_info_aes_gcm_256, salt),
-	.explicit_nonce = offsetof(struct dtls12_crypto_info_aes_gcm_256, iv),
-	.pad = offsetof(struct dtls12_crypto_info_aes_gcm_256, pad),
-};
+static const struct kdtls_layout kdtls_layout_gcm128 =
+	KDTLS_SALTED(aes_gcm_128);
+static const struct kdtls_layout kdtls_layout_gcm256 =
+	KDTLS_SALTED(aes_gcm_256);
+static const struct kdtls_layout kdtls_layout_ccm128 =
+	KDTLS_SALTED(aes_ccm_128);
+static const struct kdtls_layout kdtls_layout_ccm256 =
+	KDTLS_SALTED(aes_ccm_256);
+static const struct kdtls_layout kdtls_layout_ccm8 =
+	KDTLS_SALTED(aes_ccm_8_128);
 
 static const struct kdtls_layout kdtls_layout_chacha = {
 	.size = sizeof(struct dtls12_crypto_info_chacha20_poly1305),
@@ -64,6 +73,12 @@ static const struct kdtls_layout *kdtls_find_layout(u16 cipher_type)
 		return &kdtls_layout_gcm128;
 	case DTLS_CIPHER_AES_GCM_256:
 		return &kdtls_layout_gcm256;
+	case DTLS_CIPHER_AES_CCM_128:
+		return &kdtls_layout_ccm128;
+	case DTLS_CIPHER_AES_CCM_256:
+		return &kdtls_layout_ccm256;
+	case DTLS_CIPHER_AES_CCM_8_128:
+		return &kdtls_layout_ccm8;
 	case DTLS_CIPHER_CHACHA20_POLY1305:
 		return &kdtls_layout_chacha;
 	default:

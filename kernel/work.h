@@ -14,6 +14,9 @@
 /* Room for the largest UDP datagram, and so for the largest train. */
 #define KDTLS_WORK_SIZE		65536
 
+/* The largest thing that a cipher takes for a nonce: CCM's counter block. */
+#define KDTLS_IV_LEN		16
+
 /* Additional data, the skb's head and its fragments. */
 #define KDTLS_WORK_SG		(MAX_SKB_FRAGS + 2)
 
@@ -25,7 +28,7 @@
  * @reqsize: bytes of cipher context that @req has room for
  * @wait: completion of an asynchronous cipher
  * @aad: additional data of the record at hand
- * @nonce: nonce of the record at hand
+ * @iv: nonce of the record at hand, as the cipher takes it
  * @src: what the cipher reads
  * @dst: what the cipher writes, if not @src
  *
@@ -38,7 +41,7 @@ struct kdtls_work {
 	unsigned int		reqsize;
 	struct crypto_wait	wait;
 	u8			aad[KDTLS_AAD_LEN];
-	u8			nonce[KDTLS_NONCE_LEN];
+	u8			iv[KDTLS_IV_LEN];
 	struct scatterlist	src[KDTLS_WORK_SG];
 	struct scatterlist	dst[2];
 };

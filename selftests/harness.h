@@ -16,12 +16,18 @@
 
 #define GCM128		DTLS_CIPHER_AES_GCM_128
 #define GCM256		DTLS_CIPHER_AES_GCM_256
+#define CCM128		DTLS_CIPHER_AES_CCM_128
+#define CCM256		DTLS_CIPHER_AES_CCM_256
+#define CCM8		DTLS_CIPHER_AES_CCM_8_128
 #define CHACHA		DTLS_CIPHER_CHACHA20_POLY1305
 
 /* Every cipher, on IPv4. */
 #define VARIANTS_OF_CIPHERS(fixture)					\
 	VARIANT(fixture, gcm128_v4, GCM128, IPV4);			\
 	VARIANT(fixture, gcm256_v4, GCM256, IPV4);			\
+	VARIANT(fixture, ccm128_v4, CCM128, IPV4);			\
+	VARIANT(fixture, ccm256_v4, CCM256, IPV4);			\
+	VARIANT(fixture, ccm8_v4, CCM8, IPV4);				\
 	VARIANT(fixture, chacha_v4, CHACHA, IPV4)
 
 /* Every family, with one cipher each. */
@@ -30,13 +36,29 @@
 	VARIANT(fixture, chacha_v6, CHACHA, IPV6);			\
 	VARIANT(fixture, gcm256_mapped, GCM256, MAPPED)
 
+/* Every cipher and every family, but not each with each. */
+#define VARIANTS_OF_MOST(fixture)					\
+	VARIANT(fixture, gcm128_v4, GCM128, IPV4);			\
+	VARIANT(fixture, gcm128_v6, GCM128, IPV6);			\
+	VARIANT(fixture, gcm256_mapped, GCM256, MAPPED);		\
+	VARIANT(fixture, ccm128_v4, CCM128, IPV4);			\
+	VARIANT(fixture, ccm256_v6, CCM256, IPV6);			\
+	VARIANT(fixture, ccm8_mapped, CCM8, MAPPED);			\
+	VARIANT(fixture, chacha_v6, CHACHA, IPV6)
+
 #define VARIANTS_OF_ALL(fixture)					\
 	VARIANTS_OF_CIPHERS(fixture);					\
 	VARIANT(fixture, gcm128_v6, GCM128, IPV6);			\
 	VARIANT(fixture, gcm256_v6, GCM256, IPV6);			\
+	VARIANT(fixture, ccm128_v6, CCM128, IPV6);			\
+	VARIANT(fixture, ccm256_v6, CCM256, IPV6);			\
+	VARIANT(fixture, ccm8_v6, CCM8, IPV6);				\
 	VARIANT(fixture, chacha_v6, CHACHA, IPV6);			\
 	VARIANT(fixture, gcm128_mapped, GCM128, MAPPED);		\
 	VARIANT(fixture, gcm256_mapped, GCM256, MAPPED);		\
+	VARIANT(fixture, ccm128_mapped, CCM128, MAPPED);		\
+	VARIANT(fixture, ccm256_mapped, CCM256, MAPPED);		\
+	VARIANT(fixture, ccm8_mapped, CCM8, MAPPED);			\
 	VARIANT(fixture, chacha_mapped, CHACHA, MAPPED)
 
 /* The fixture that most suites use: a pair, set up. */

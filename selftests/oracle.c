@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 #include <errno.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -21,6 +22,11 @@ static const EVP_CIPHER *evp(const struct oracle *o)
 		return EVP_aes_128_gcm();
 	case DTLS_CIPHER_AES_GCM_256:
 		return EVP_aes_256_gcm();
+	case DTLS_CIPHER_AES_CCM_128:
+	case DTLS_CIPHER_AES_CCM_8_128:
+		return EVP_aes_128_ccm();
+	case DTLS_CIPHER_AES_CCM_256:
+		return EVP_aes_256_ccm();
 	case DTLS_CIPHER_CHACHA20_POLY1305:
 		return EVP_chacha20_poly1305();
 	}
@@ -30,7 +36,25 @@ static const EVP_CIPHER *evp(const struct oracle *o)
 
 size_t oracle_key_len(const struct oracle *o)
 {
-	return o->cipher == DTLS_CIPHER_AES_GCM_128 ? 16 : 32;
+	switch (o->cipher) {
+	case DTLS_CIPHER_AES_GCM_128:
+	case DTLS_CIPHER_AES_CCM_128:
+	case DTLS_CIPHER_AES_CCM_8_128:
+		return 16;
+	}
+	return 32;
+}
+
+size_t oracle_tag_len(const struct oracle *o)
+{
+	return o->cipher == DTLS_CIPHER_AES_CCM_8_128 ? 8 : 16;
+}
+
+static bool is_ccm(const struct oracle *o)
+{
+	return o->cipher == DTLS_CIPHER_AES_CCM_128 ||
+	       o->cipher == DTLS_CIPHER_AES_CCM_256 ||
+	       o->cipher == DTLS_CIPHER_AES_CCM_8_128;
 }
 
 size_t oracle_salt_len(const struct oracle *o)
@@ -45,7 +69,20 @@ size_t oracle_explicit_len(const struct oracle *o)
 
 size_t oracle_overhead(const struct oracle *o)
 {
-	return ORACLE_HEADER + oracle_explicit_len(o) + ORACLE_TAG;
+	return ORACLE_HEADER + oracle_explicit_len(o) + oracle_tag_len(o);
+}
+
+/* CCM wants to know the sizes of nonce and tag before it gets the key. */
+static bool set_key(const struct oracle *o, EVP_CIPHER_CTX *ctx, bool enc)
+{
+	if (EVP_CipherInit_ex(ctx, evp(o), NULL, NULL, NULL, enc) != 1)
+		return false;
+	if (is_ccm(o) &&
+	    (EVP_CIPHER_CTX_ctrl(ctx, EVP_CTRL_AEAD_SET_IVLEN, 12, NULL) != 1 ||
+	     EVP_CIPHER_CTX_ctrl(ctx, EVP_CTRL_AEAD_SET_TAG, oracle_tag_len(o),
+				 NULL) != 1))
+		return false;
+	return EVP_CipherInit_ex(ctx, NULL, NULL, o->key, NULL, enc) == 1;
 }
 
 void oracle_init(struct oracle *o, uint16_t cipher, uint16_t epoch,
@@ -62,8 +99,7 @@ void oracle_init(struct oracle *o, uint16_t cipher, uint16_t epoch,
 	o->enc = EVP_CIPHER_CTX_new();
 	o->dec = EVP_CIPHER_CTX_new();
 	if (!o->enc || !o->dec ||
-	    EVP_EncryptInit_ex(o->enc, evp(o), NULL, o->key, NULL) != 1 ||
-	    EVP_DecryptInit_ex(o->dec, evp(o), NULL, o->key, NULL) != 1)
+	    !set_key(o, o->enc, true) || !set_key(o, o->dec, false))
 		fail("EVP init");
 }
 
@@ -124,28 +160,41 @@ static void make_nonce(const struct oracle *o, uint8_t *nonce,
 		nonce[4 + i] ^= header[3 + i];
 }
 
+/* CCM also wants to know the size of the text before the additional data. */
+static bool begin(struct oracle *o, EVP_CIPHER_CTX *ctx, const uint8_t *iv,
+		  const uint8_t *aad, int n)
+{
+	int len;
+
+	if (EVP_CipherInit_ex(ctx, NULL, NULL, NULL, iv, -1) != 1)
+		return false;
+	if (is_ccm(o) && EVP_CipherUpdate(ctx, NULL, &len, NULL, n) != 1)
+		return false;
+	return EVP_CipherUpdate(ctx, NULL, &len, aad, 13) == 1;
+}
+
 size_t oracle_seal_as(struct oracle *o, uint8_t type, uint16_t version,
 		      uint16_t epoch, uint64_t seq, uint64_t nonce,
 		      const void *data, size_t n, uint8_t *out)
 {
-	size_t explicit = oracle_explicit_len(o);
+	size_t explicit = oracle_explicit_len(o), tag = oracle_tag_len(o);
 	uint8_t aad[13], iv[12];
 	uint8_t *text = out + ORACLE_HEADER + explicit;
 	int len;
 
-	oracle_header(out, type, version, epoch, seq, explicit + n + ORACLE_TAG);
+	oracle_header(out, type, version, epoch, seq, explicit + n + tag);
 	if (explicit)
 		put(out + ORACLE_HEADER, nonce, 8);
 	make_aad(aad, out, n);
 	make_nonce(o, iv, out, nonce);
-	if (EVP_EncryptInit_ex(o->enc, NULL, NULL, NULL, iv) != 1 ||
-	    EVP_EncryptUpdate(o->enc, NULL, &len, aad, sizeof(aad)) != 1 ||
-	    (n && EVP_EncryptUpdate(o->enc, text, &len, data, n) != 1) ||
+	if (!begin(o, o->enc, iv, aad, n) ||
+	    ((n || is_ccm(o)) &&
+	     EVP_EncryptUpdate(o->enc, text, &len, n ? data : "", n) != 1) ||
 	    EVP_EncryptFinal_ex(o->enc, text + n, &len) != 1 ||
-	    EVP_CIPHER_CTX_ctrl(o->enc, EVP_CTRL_AEAD_GET_TAG, ORACLE_TAG,
+	    EVP_CIPHER_CTX_ctrl(o->enc, EVP_CTRL_AEAD_GET_TAG, tag,
 				text + n) != 1)
 		fail("seal");
-	return ORACLE_HEADER + explicit + n + ORACLE_TAG;
+	return ORACLE_HEADER + explicit + n + tag;
 }
 
 size_t oracle_seal_seq(struct oracle *o, uint8_t type, uint64_t seq,
@@ -161,14 +210,33 @@ size_t oracle_seal(struct oracle *o, uint8_t type, const void *data, size_t n,
 	return oracle_seal_seq(o, type, o->seq++, data, n, out);
 }
 
+/* CCM verifies in the update, the others in the end. */
+static int decrypt(struct oracle *o, const uint8_t *iv, const uint8_t *aad,
+		   const uint8_t *text, size_t n, uint8_t *out)
+{
+	uint8_t last[16];
+	int got;
+
+	/* OpenSSL's CCM takes the tag first, whatever the order of the rest. */
+	if (EVP_CipherInit_ex(o->dec, NULL, NULL, NULL, iv, -1) != 1 ||
+	    EVP_CIPHER_CTX_ctrl(o->dec, EVP_CTRL_AEAD_SET_TAG,
+				oracle_tag_len(o), (void *)(text + n)) != 1 ||
+	    !begin(o, o->dec, iv, aad, n))
+		fail("open");
+	if (is_ccm(o))
+		return EVP_DecryptUpdate(o->dec, out, &got, text, n) == 1 ?
+		       0 : -EBADMSG;
+	if (n && EVP_DecryptUpdate(o->dec, out, &got, text, n) != 1)
+		fail("open");
+	return EVP_DecryptFinal_ex(o->dec, last, &got) == 1 ? 0 : -EBADMSG;
+}
+
 int oracle_open(struct oracle *o, const uint8_t *wire, size_t n,
 		struct record *r)
 {
-	size_t explicit = oracle_explicit_len(o);
-	const uint8_t *text = wire + ORACLE_HEADER + explicit;
-	uint8_t aad[13], iv[12], last[16];
+	size_t explicit = oracle_explicit_len(o), tag = oracle_tag_len(o);
+	uint8_t aad[13], iv[12];
 	size_t len;
-	int got;
 
 	if (n < ORACLE_HEADER)
 		return -EBADMSG;
@@ -177,23 +245,15 @@ int oracle_open(struct oracle *o, const uint8_t *wire, size_t n,
 	r->epoch = get(wire + 3, 2);
 	r->seq = get(wire + 5, 6);
 	len = get(wire + 11, 2);
-	if (ORACLE_HEADER + len > n || len < explicit + ORACLE_TAG)
+	if (ORACLE_HEADER + len > n || len < explicit + tag)
 		return -EBADMSG;
 	r->wire = ORACLE_HEADER + len;
 	r->nonce = explicit ? get(wire + ORACLE_HEADER, 8) : 0;
-	r->len = len - explicit - ORACLE_TAG;
+	r->len = len - explicit - tag;
 	if (r->len > sizeof(r->data))
 		return -EBADMSG;
 	make_aad(aad, wire, r->len);
 	make_nonce(o, iv, wire, r->nonce);
-	if (EVP_DecryptInit_ex(o->dec, NULL, NULL, NULL, iv) != 1 ||
-	    EVP_DecryptUpdate(o->dec, NULL, &got, aad, sizeof(aad)) != 1 ||
-	    (r->len &&
-	     EVP_DecryptUpdate(o->dec, r->data, &got, text, r->len) != 1) ||
-	    EVP_CIPHER_CTX_ctrl(o->dec, EVP_CTRL_AEAD_SET_TAG, ORACLE_TAG,
-				(void *)(text + r->len)) != 1)
-		fail("open");
-	if (EVP_DecryptFinal_ex(o->dec, last, &got) != 1)
-		return -EBADMSG;
-	return 0;
+	return decrypt(o, iv, aad, wire + ORACLE_HEADER + explicit, r->len,
+		       r->data);
 }

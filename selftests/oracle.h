@@ -11,7 +11,7 @@
 #include <openssl/evp.h>
 
 #define ORACLE_HEADER		13
-#define ORACLE_TAG		16
+#define ORACLE_TAG		16	/* the longest */
 #define ORACLE_VERSION		0xfefd
 #define ORACLE_MAX_RECORD	(ORACLE_HEADER + 8 + 16384 + ORACLE_TAG + 64)
 #define ORACLE_SEQ_END		(1ULL << 48)
@@ -68,6 +68,7 @@ void oracle_free(struct oracle *o);
 /* What @o's cipher takes, in bytes. */
 size_t oracle_key_len(const struct oracle *o);
 size_t oracle_salt_len(const struct oracle *o);
+size_t oracle_tag_len(const struct oracle *o);
 size_t oracle_explicit_len(const struct oracle *o);
 size_t oracle_overhead(const struct oracle *o);
 

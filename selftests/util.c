@@ -240,6 +240,14 @@ static void put_be64(uint8_t *p, uint64_t v)
 		p[i] = v & 0xff;
 }
 
+#define FILL_SALTED(to, o, tx)						\
+	do {								\
+		if (tx)							\
+			put_be64((to).iv, (o)->nonce);			\
+		memcpy((to).key, (o)->key, sizeof((to).key));		\
+		memcpy((to).salt, (o)->iv, sizeof((to).salt));		\
+	} while (0)
+
 socklen_t crypto_info(union crypto_info *ci, int direction,
 		      const struct oracle *o)
 {
@@ -252,17 +260,20 @@ socklen_t crypto_info(union crypto_info *ci, int direction,
 	ci->info.rec_seq = o->seq;
 	switch (o->cipher) {
 	case DTLS_CIPHER_AES_GCM_128:
-		if (tx)
-			put_be64(ci->gcm128.iv, o->nonce);
-		memcpy(ci->gcm128.key, o->key, sizeof(ci->gcm128.key));
-		memcpy(ci->gcm128.salt, o->iv, sizeof(ci->gcm128.salt));
+		FILL_SALTED(ci->gcm128, o, tx);
 		return sizeof(ci->gcm128);
 	case DTLS_CIPHER_AES_GCM_256:
-		if (tx)
-			put_be64(ci->gcm256.iv, o->nonce);
-		memcpy(ci->gcm256.key, o->key, sizeof(ci->gcm256.key));
-		memcpy(ci->gcm256.salt, o->iv, sizeof(ci->gcm256.salt));
+		FILL_SALTED(ci->gcm256, o, tx);
 		return sizeof(ci->gcm256);
+	case DTLS_CIPHER_AES_CCM_128:
+		FILL_SALTED(ci->ccm128, o, tx);
+		return sizeof(ci->ccm128);
+	case DTLS_CIPHER_AES_CCM_256:
+		FILL_SALTED(ci->ccm256, o, tx);
+		return sizeof(ci->ccm256);
+	case DTLS_CIPHER_AES_CCM_8_128:
+		FILL_SALTED(ci->ccm8, o, tx);
+		return sizeof(ci->ccm8);
 	}
 	memcpy(ci->chacha.iv, o->iv, sizeof(ci->chacha.iv));
 	memcpy(ci->chacha.key, o->key, sizeof(ci->chacha.key));
@@ -276,6 +287,12 @@ uint8_t *crypto_info_pad(union crypto_info *ci)
 		return ci->gcm128.pad;
 	case DTLS_CIPHER_AES_GCM_256:
 		return ci->gcm256.pad;
+	case DTLS_CIPHER_AES_CCM_128:
+		return ci->ccm128.pad;
+	case DTLS_CIPHER_AES_CCM_256:
+		return ci->ccm256.pad;
+	case DTLS_CIPHER_AES_CCM_8_128:
+		return ci->ccm8.pad;
 	}
 	return ci->chacha.pad;
 }

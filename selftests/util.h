@@ -70,6 +70,9 @@ union crypto_info {
 	struct dtls_crypto_info				info;
 	struct dtls12_crypto_info_aes_gcm_128		gcm128;
 	struct dtls12_crypto_info_aes_gcm_256		gcm256;
+	struct dtls12_crypto_info_aes_ccm_128		ccm128;
+	struct dtls12_crypto_info_aes_ccm_256		ccm256;
+	struct dtls12_crypto_info_aes_ccm_8_128		ccm8;
 	struct dtls12_crypto_info_chacha20_poly1305	chacha;
 	uint8_t						bytes[128];
 };

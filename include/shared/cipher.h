@@ -44,6 +44,9 @@ static inline const struct kdtls_cipher *kdtls_cipher_find(u16 type)
 	static const struct kdtls_cipher ciphers[] = {
 		{ DTLS_CIPHER_AES_GCM_128, "AES-128-GCM", 16, 4, 8, 16, 36 },
 		{ DTLS_CIPHER_AES_GCM_256, "AES-256-GCM", 32, 4, 8, 16, 36 },
+		{ DTLS_CIPHER_AES_CCM_128, "AES-128-CCM", 16, 4, 8, 16, 23 },
+		{ DTLS_CIPHER_AES_CCM_256, "AES-256-CCM", 32, 4, 8, 16, 23 },
+		{ DTLS_CIPHER_AES_CCM_8_128, "AES-128-CCM_8", 16, 4, 8, 8, 16 },
 		{ DTLS_CIPHER_CHACHA20_POLY1305, "ChaCha20-Poly1305",
 		  32, 12, 0, 16, 36 },
 	};

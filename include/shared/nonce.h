@@ -15,8 +15,9 @@
  * @explicit_nonce: the @cipher->explicit_len bytes that are on the wire
  * @nonce: where to put the KDTLS_NONCE_LEN bytes
  *
- * GCM concatenates the salt and the explicit part (RFC 5288 section 3);
- * ChaCha20-Poly1305 XORs epoch and number into the IV (RFC 7905 section 2).
+ * GCM and CCM concatenate the salt and the explicit part (RFC 5288 section 3,
+ * RFC 6655 section 3); ChaCha20-Poly1305 XORs epoch and number into the IV
+ * (RFC 7905 section 2).
  */
 static inline void kdtls_nonce(const struct kdtls_cipher *cipher,
 			       const u8 *salt, u16 epoch, u64 seq,

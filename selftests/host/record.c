@@ -127,6 +127,9 @@ TEST(sizes)
 	} want[] = {
 		{ DTLS_CIPHER_AES_GCM_128, 24, 37 },
 		{ DTLS_CIPHER_AES_GCM_256, 24, 37 },
+		{ DTLS_CIPHER_AES_CCM_128, 24, 37 },
+		{ DTLS_CIPHER_AES_CCM_256, 24, 37 },
+		{ DTLS_CIPHER_AES_CCM_8_128, 16, 29 },
 		{ DTLS_CIPHER_CHACHA20_POLY1305, 16, 29 },
 	};
 	struct kdtls_record rec = parsed;
@@ -163,31 +166,30 @@ TEST(ciphers)
 		EXPECT_EQ(oracle_key_len(&o), c->key_len);
 		EXPECT_EQ(oracle_salt_len(&o), c->salt_len);
 		EXPECT_EQ(oracle_explicit_len(&o), c->explicit_len);
-		EXPECT_EQ(16, c->tag_len);
-		EXPECT_EQ(36, c->integrity_limit);
+		EXPECT_EQ(oracle_tag_len(&o), c->tag_len);
 		EXPECT_GE(KDTLS_KEY_MAX, c->key_len);
 		EXPECT_GE(KDTLS_EXPLICIT_MAX, c->explicit_len);
 		EXPECT_GE(KDTLS_TAG_MAX, c->tag_len);
 		EXPECT_EQ(KDTLS_NONCE_LEN, c->salt_len + c->explicit_len);
 	}
-	EXPECT_EQ(3, found);
+	EXPECT_EQ(6, found);
 }
 
-TEST(nonce_gcm)
+TEST(nonce_salted)
 {
 	static const uint8_t salt[4] = { 0xa0, 0xa1, 0xa2, 0xa3 };
 	static const uint8_t explicit[8] = { 1, 2, 3, 4, 5, 6, 7, 8 };
 	static const uint8_t want[12] = {
 		0xa0, 0xa1, 0xa2, 0xa3, 1, 2, 3, 4, 5, 6, 7, 8,
 	};
+	static const uint16_t types[] = { GCM128, GCM256, CCM128, CCM256, CCM8 };
 	uint8_t nonce[12];
+	size_t i;
 
-	kdtls_nonce(cipher(DTLS_CIPHER_AES_GCM_128), salt, 7, 9, explicit,
-		    nonce);
-	EXPECT_EQ(0, memcmp(want, nonce, 12));
-	kdtls_nonce(cipher(DTLS_CIPHER_AES_GCM_256), salt, 7, 9, explicit,
-		    nonce);
-	EXPECT_EQ(0, memcmp(want, nonce, 12));
+	for (i = 0; i < ARRAY_LEN(types); i++) {
+		kdtls_nonce(cipher(types[i]), salt, 7, 9, explicit, nonce);
+		EXPECT_EQ(0, memcmp(want, nonce, 12));
+	}
 }
 
 TEST(nonce_chacha)
@@ -220,6 +222,7 @@ static size_t seal_shared(const struct oracle *o, const struct kdtls_record *rec
 	uint8_t *text = out + KDTLS_HEADER_LEN + c->explicit_len;
 	uint8_t nonce[KDTLS_NONCE_LEN], aad[KDTLS_AAD_LEN], explicit[8];
 	EVP_CIPHER_CTX *ctx = EVP_CIPHER_CTX_new();
+	bool ccm = EVP_CIPHER_CTX_get_mode(o->enc) == EVP_CIPH_CCM_MODE;
 	int len;
 
 	kdtls_put_be64(explicit, explicit_nonce);
@@ -228,7 +231,13 @@ static size_t seal_shared(const struct oracle *o, const struct kdtls_record *rec
 	kdtls_nonce(c, o->iv, rec->epoch, rec->seq, explicit, nonce);
 	kdtls_record_aad(rec, n, aad);
 	if (EVP_EncryptInit_ex(ctx, EVP_CIPHER_CTX_get0_cipher(o->enc), NULL,
-			       o->key, nonce) != 1 ||
+			       NULL, NULL) != 1 ||
+	    EVP_CIPHER_CTX_ctrl(ctx, EVP_CTRL_AEAD_SET_IVLEN, sizeof(nonce),
+				NULL) != 1 ||
+	    (ccm && EVP_CIPHER_CTX_ctrl(ctx, EVP_CTRL_AEAD_SET_TAG, c->tag_len,
+					NULL) != 1) ||
+	    EVP_EncryptInit_ex(ctx, NULL, NULL, o->key, nonce) != 1 ||
+	    (ccm && EVP_EncryptUpdate(ctx, NULL, &len, NULL, n) != 1) ||
 	    EVP_EncryptUpdate(ctx, NULL, &len, aad, sizeof(aad)) != 1 ||
 	    EVP_EncryptUpdate(ctx, text, &len, data, n) != 1 ||
 	    EVP_EncryptFinal_ex(ctx, text + n, &len) != 1 ||
@@ -249,6 +258,9 @@ FIXTURE_VARIANT(sealed) {
 
 FIXTURE_VARIANT_ADD(sealed, gcm128) { .cipher = GCM128 };
 FIXTURE_VARIANT_ADD(sealed, gcm256) { .cipher = GCM256 };
+FIXTURE_VARIANT_ADD(sealed, ccm128) { .cipher = CCM128 };
+FIXTURE_VARIANT_ADD(sealed, ccm256) { .cipher = CCM256 };
+FIXTURE_VARIANT_ADD(sealed, ccm8) { .cipher = CCM8 };
 FIXTURE_VARIANT_ADD(sealed, chacha) { .cipher = CHACHA };
 
 FIXTURE_SETUP(sealed)

@@ -56,10 +56,13 @@
 #define DTLS_WINDOW_DEFAULT		64
 #define DTLS_WINDOW_MAX			8192
 
-/* Cipher types. The numbers are those of <linux/tls.h>. */
+/* Cipher types. Those below 256 have the numbers of <linux/tls.h>. */
 #define DTLS_CIPHER_AES_GCM_128		51
 #define DTLS_CIPHER_AES_GCM_256		52
+#define DTLS_CIPHER_AES_CCM_128		53
 #define DTLS_CIPHER_CHACHA20_POLY1305	54
+#define DTLS_CIPHER_AES_CCM_256		256
+#define DTLS_CIPHER_AES_CCM_8_128	257
 
 /**
  * struct dtls_crypto_info - what every install begins with
@@ -139,6 +142,66 @@ struct dtls12_crypto_info_chacha20_poly1305 {
 	struct dtls_crypto_info info;
 	__u8	iv[DTLS_CIPHER_CHACHA20_POLY1305_IV_SIZE];
 	__u8	key[DTLS_CIPHER_CHACHA20_POLY1305_KEY_SIZE];
+	__u8	pad[4];
+};
+
+#define DTLS_CIPHER_AES_CCM_128_KEY_SIZE	16
+#define DTLS_CIPHER_AES_CCM_128_SALT_SIZE	4
+#define DTLS_CIPHER_AES_CCM_128_IV_SIZE		8
+
+/**
+ * struct dtls12_crypto_info_aes_ccm_128 - AES-128-CCM (RFC 6655, RFC 7251)
+ * @info: the common head
+ * @iv: as in struct dtls12_crypto_info_aes_gcm_128
+ * @key: the write key of the side that seals
+ * @salt: the implicit part of the nonce
+ * @pad: 0
+ */
+struct dtls12_crypto_info_aes_ccm_128 {
+	struct dtls_crypto_info info;
+	__u8	iv[DTLS_CIPHER_AES_CCM_128_IV_SIZE];
+	__u8	key[DTLS_CIPHER_AES_CCM_128_KEY_SIZE];
+	__u8	salt[DTLS_CIPHER_AES_CCM_128_SALT_SIZE];
+	__u8	pad[4];
+};
+
+#define DTLS_CIPHER_AES_CCM_256_KEY_SIZE	32
+#define DTLS_CIPHER_AES_CCM_256_SALT_SIZE	4
+#define DTLS_CIPHER_AES_CCM_256_IV_SIZE		8
+
+/**
+ * struct dtls12_crypto_info_aes_ccm_256 - AES-256-CCM (RFC 6655, RFC 7251)
+ * @info: the common head
+ * @iv: as in struct dtls12_crypto_info_aes_gcm_128
+ * @key: the write key of the side that seals
+ * @salt: the implicit part of the nonce
+ * @pad: 0
+ */
+struct dtls12_crypto_info_aes_ccm_256 {
+	struct dtls_crypto_info info;
+	__u8	iv[DTLS_CIPHER_AES_CCM_256_IV_SIZE];
+	__u8	key[DTLS_CIPHER_AES_CCM_256_KEY_SIZE];
+	__u8	salt[DTLS_CIPHER_AES_CCM_256_SALT_SIZE];
+	__u8	pad[4];
+};
+
+#define DTLS_CIPHER_AES_CCM_8_128_KEY_SIZE	16
+#define DTLS_CIPHER_AES_CCM_8_128_SALT_SIZE	4
+#define DTLS_CIPHER_AES_CCM_8_128_IV_SIZE	8
+
+/**
+ * struct dtls12_crypto_info_aes_ccm_8_128 - AES-128-CCM_8 (RFC 6655, RFC 7251)
+ * @info: the common head
+ * @iv: as in struct dtls12_crypto_info_aes_gcm_128
+ * @key: the write key of the side that seals
+ * @salt: the implicit part of the nonce
+ * @pad: 0
+ */
+struct dtls12_crypto_info_aes_ccm_8_128 {
+	struct dtls_crypto_info info;
+	__u8	iv[DTLS_CIPHER_AES_CCM_8_128_IV_SIZE];
+	__u8	key[DTLS_CIPHER_AES_CCM_8_128_KEY_SIZE];
+	__u8	salt[DTLS_CIPHER_AES_CCM_8_128_SALT_SIZE];
 	__u8	pad[4];
 };
 
