@@ -9,6 +9,7 @@
 
 #include "sock.h"
 #include "stat.h"
+#include "trace.h"
 
 /*
  * IPV6_ADDRFORM turns an AF_INET6 socket into an AF_INET one and gives it UDP's
@@ -19,7 +20,7 @@
  */
 static DEFINE_HASHTABLE(kdtls_by_sk, 8);
 static DEFINE_SPINLOCK(kdtls_by_sk_lock);	/* also taken in softirqs */
-static struct workqueue_struct *kdtls_orphans;
+static struct workqueue_struct *kdtls_works;
 
 static void kdtls_table_add(struct kdtls_sock *ks)
 {
@@ -102,9 +103,17 @@ static int kdtls_disconnect(struct sock *sk, int flags)
 KDTLS_ADAPT_RECVMSG(kdtls_proto_recvmsg, kdtls_recvmsg)
 KDTLS_ADAPT_IOCTL(kdtls_proto_ioctl, kdtls_ioctl)
 
+/* The keys of an earlier epoch go when their time is over, asked for or not. */
+void kdtls_retire_later(struct kdtls_sock *ks, unsigned long delay)
+{
+	mod_delayed_work(kdtls_works, &ks->retire, delay);
+}
+
 static void kdtls_release(struct kdtls_sock *ks)
 {
+	cancel_delayed_work_sync(&ks->retire);
 	kdtls_session_release(&ks->session);
+	kdtls_corked_free(&ks->corked);
 	kdtls_opened_purge(&ks->opened, ks->sk);
 }
 
@@ -127,6 +136,7 @@ void kdtls_close(struct sock *sk, long timeout)
 {
 	struct kdtls_sock *ks = kdtls_sk(sk) ?: kdtls_table_find(sk);
 
+	trace_kdtls_close(sk, &ks->session);
 	kdtls_count_release(ks);
 	kdtls_release(ks);
 	ks->base->close(sk, timeout);
@@ -137,7 +147,9 @@ static void kdtls_release_orphan(struct work_struct *work)
 {
 	struct kdtls_sock *ks = container_of(work, struct kdtls_sock, orphan);
 
+	cancel_delayed_work_sync(&ks->retire);
 	kdtls_session_release(&ks->session);
+	kdtls_corked_free(&ks->corked);
 	kfree(ks);
 	module_put(THIS_MODULE);
 }
@@ -153,7 +165,7 @@ static void kdtls_destruct_orphan(struct sock *sk)
 	sk->sk_destruct = ks->base_destruct;
 	sk->sk_destruct(sk);
 	INIT_WORK(&ks->orphan, kdtls_release_orphan);
-	queue_work(kdtls_orphans, &ks->orphan);
+	queue_work(kdtls_works, &ks->orphan);
 }
 
 /*
@@ -283,6 +295,8 @@ static struct kdtls_sock *kdtls_sock_new(struct sock *sk)
 	kdtls_build_proto(&ks->prot);
 	init_rwsem(&ks->install_lock);
 	kdtls_opened_init(&ks->opened);
+	kdtls_corked_init(&ks->corked);
+	kdtls_retire_init(ks);
 	return ks;
 }
 
@@ -334,15 +348,15 @@ int kdtls_attach(struct sock *sk)
 
 int __init kdtls_attach_init(void)
 {
-	kdtls_orphans = alloc_workqueue("kdtls", WQ_UNBOUND, 0);
-	return kdtls_orphans ? 0 : -ENOMEM;
+	kdtls_works = alloc_workqueue("kdtls", WQ_UNBOUND, 0);
+	return kdtls_works ? 0 : -ENOMEM;
 }
 
 void kdtls_attach_exit(void)
 {
 	/* The last socket's destructor may still be on its way out of here. */
 	rcu_barrier();
-	destroy_workqueue(kdtls_orphans);
+	destroy_workqueue(kdtls_works);
 	/* And so may the last caller of close, which has nothing left to wait for. */
 	synchronize_rcu_tasks();
 }

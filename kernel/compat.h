@@ -6,6 +6,11 @@
 #ifndef KDTLS_COMPAT_H
 #define KDTLS_COMPAT_H
 
+#ifdef HAVE_CRYPTO_UTILS
+#include <crypto/utils.h>
+#else
+#include <crypto/algapi.h>
+#endif
 #include <linux/bpf-cgroup.h>
 #include <linux/socket.h>
 #include <linux/udp.h>
@@ -152,6 +157,20 @@ static inline unsigned long kdtls_ip_cmsg_flags(const struct sock *sk)
 #define KDTLS_MSG_SPLICE_PAGES	MSG_SPLICE_PAGES
 #else
 #define KDTLS_MSG_SPLICE_PAGES	0
+#endif
+
+/* Older kernels say "more pages follow" by a flag of their own. */
+#ifdef HAVE_MSG_SENDPAGE_NOTLAST
+#define KDTLS_MSG_MORE		(MSG_MORE | MSG_SENDPAGE_NOTLAST)
+#else
+#define KDTLS_MSG_MORE		MSG_MORE
+#endif
+
+/* Since the string is known from TP_STRUCT__entry, it is not named again. */
+#ifdef HAVE_ASSIGN_STR_DST
+#define KDTLS_ASSIGN_STR(field, string)	__assign_str(field)
+#else
+#define KDTLS_ASSIGN_STR(field, string)	__assign_str(field, string)
 #endif
 
 #endif /* KDTLS_COMPAT_H */

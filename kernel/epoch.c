@@ -2,6 +2,7 @@
 /* The keys of one epoch in one direction, and what is counted with them. */
 #include <linux/slab.h>
 
+#include "compat.h"
 #include "epoch.h"
 
 static const char *kdtls_algorithm(u16 cipher_type)
@@ -48,6 +49,7 @@ static struct crypto_aead *kdtls_aead_new(const struct kdtls_cipher *cipher,
  * @key: @cipher->key_len bytes
  * @salt: @cipher->salt_len bytes
  * @explicit_nonce: @cipher->explicit_len bytes, the nonce of the next record
+ * @limits: what user space asked for
  *
  * Context: Process context, may sleep.
  * Return: the epoch with one reference, or an ERR_PTR(): -ENOMEM, or -ENOENT
@@ -56,7 +58,8 @@ static struct crypto_aead *kdtls_aead_new(const struct kdtls_cipher *cipher,
 struct kdtls_epoch *kdtls_epoch_new(const struct kdtls_cipher *cipher,
 				    const struct dtls_crypto_info *info,
 				    const u8 *key, const u8 *salt,
-				    const u8 *explicit_nonce)
+				    const u8 *explicit_nonce,
+				    const struct dtls_limits *limits)
 {
 	struct kdtls_epoch *epoch;
 	size_t size = sizeof(*epoch);
@@ -80,6 +83,9 @@ struct kdtls_epoch *kdtls_epoch_new(const struct kdtls_cipher *cipher,
 	epoch->number = info->epoch;
 	epoch->cipher = cipher;
 	memcpy(epoch->salt, salt, cipher->salt_len);
+	memcpy(epoch->key, key, cipher->key_len);
+	epoch->limits = *limits;
+	kdtls_limits_fill(&epoch->limits, cipher);
 	spin_lock_init(&epoch->lock);
 	atomic64_set(&epoch->tx_seq, info->rec_seq);
 	if (cipher->explicit_len)
@@ -92,8 +98,25 @@ struct kdtls_epoch *kdtls_epoch_new(const struct kdtls_cipher *cipher,
 }
 
 /**
+ * kdtls_epoch_same_key() - do two epochs have the same key?
+ * @a: an epoch, or NULL
+ * @b: an epoch
+ *
+ * If so, the records of one would repeat the other's nonces.
+ */
+bool kdtls_epoch_same_key(const struct kdtls_epoch *a,
+			  const struct kdtls_epoch *b)
+{
+	return a && a->cipher->key_len == b->cipher->key_len &&
+	       !crypto_memneq(a->key, b->key, a->cipher->key_len);
+}
+
+/**
  * kdtls_epoch_get() - take a reference on the epoch that a pointer names now
  * @from: the pointer
+ *
+ * An epoch that is being replaced may have lost its last reference already; the
+ * pointer names another one then.
  *
  * Return: the epoch, or NULL if there is none.
  */
@@ -102,9 +125,9 @@ struct kdtls_epoch *kdtls_epoch_get(struct kdtls_epoch __rcu **from)
 	struct kdtls_epoch *epoch;
 
 	rcu_read_lock();
-	epoch = rcu_dereference(*from);
-	if (epoch && !refcount_inc_not_zero(&epoch->refs))
-		epoch = NULL;
+	do {
+		epoch = rcu_dereference(*from);
+	} while (epoch && !refcount_inc_not_zero(&epoch->refs));
 	rcu_read_unlock();
 	return epoch;
 }
@@ -121,30 +144,95 @@ void kdtls_epoch_put(struct kdtls_epoch *epoch)
 		return;
 	crypto_free_aead(epoch->tfm);
 	memzero_explicit(epoch->salt, sizeof(epoch->salt));
+	memzero_explicit(epoch->key, sizeof(epoch->key));
 	kfree_rcu(epoch, rcu);
+}
+
+static int kdtls_epoch_take_blocks(struct kdtls_epoch *epoch, u64 blocks)
+{
+	s64 sealed = atomic64_read(&epoch->tx_blocks);
+
+	do {
+		if ((u64)sealed + blocks > epoch->limits.seal_hard)
+			return -EKEYEXPIRED;
+	} while (!atomic64_try_cmpxchg(&epoch->tx_blocks, &sealed,
+				       sealed + blocks));
+	return 0;
 }
 
 /**
  * kdtls_epoch_take() - take record numbers for sending
  * @epoch: a sending epoch
  * @count: how many, in a row
+ * @blocks: what the records count against the limits of the key
  * @first: where to put the first
  *
  * What was taken is gone, whether or not a record with it is ever sent. All of
  * it or nothing is taken.
  *
- * Return: 0, or -EKEYEXPIRED when the epoch has not that many left.
+ * Return: 0, or -EKEYEXPIRED when the epoch has not that much left.
  */
-int kdtls_epoch_take(struct kdtls_epoch *epoch, u32 count, u64 *first)
+int kdtls_epoch_take(struct kdtls_epoch *epoch, u32 count, u64 blocks,
+		     u64 *first)
 {
 	s64 seq = atomic64_read(&epoch->tx_seq);
+	int err;
 
+	err = kdtls_epoch_take_blocks(epoch, blocks);
+	if (err)
+		return err;
 	do {
 		if ((u64)seq + count > KDTLS_SEQ_END)
 			return -EKEYEXPIRED;
 	} while (!atomic64_try_cmpxchg(&epoch->tx_seq, &seq, seq + count));
 	*first = seq;
 	return 0;
+}
+
+/* Set a bit that a limit was reached; is this the first time? */
+static bool kdtls_epoch_tell(struct kdtls_epoch *epoch,
+			     enum kdtls_epoch_bit bit)
+{
+	return !test_bit(bit, &epoch->flags) &&
+	       !test_and_set_bit(bit, &epoch->flags);
+}
+
+/**
+ * kdtls_epoch_tx_worn() - is it time for a new sending key?
+ * @epoch: a sending epoch
+ *
+ * Return: true once, when a soft limit is reached.
+ */
+bool kdtls_epoch_tx_worn(struct kdtls_epoch *epoch)
+{
+	if ((u64)atomic64_read(&epoch->tx_blocks) < epoch->limits.seal_soft &&
+	    (u64)atomic64_read(&epoch->tx_seq) < KDTLS_SEQ_SOFT)
+		return false;
+	return kdtls_epoch_tell(epoch, KDTLS_EPOCH_REKEY);
+}
+
+/**
+ * kdtls_epoch_rx_worn() - is it time for a new receiving key?
+ * @epoch: a receiving epoch
+ *
+ * Return: true once, when the soft limit of failures is reached.
+ */
+bool kdtls_epoch_rx_worn(struct kdtls_epoch *epoch)
+{
+	if ((u64)atomic64_read(&epoch->failures) < epoch->limits.fail_soft)
+		return false;
+	return kdtls_epoch_tell(epoch, KDTLS_EPOCH_REKEY);
+}
+
+/**
+ * kdtls_epoch_expire() - a hard limit was met
+ * @epoch: an epoch
+ *
+ * Return: true the first time.
+ */
+bool kdtls_epoch_expire(struct kdtls_epoch *epoch)
+{
+	return kdtls_epoch_tell(epoch, KDTLS_EPOCH_EXPIRED);
 }
 
 static void kdtls_epoch_set_nonce(struct kdtls_epoch *epoch,
@@ -154,6 +242,7 @@ static void kdtls_epoch_set_nonce(struct kdtls_epoch *epoch,
 {
 	u8 *nonce = work->iv;
 
+	aead_request_set_tfm(work->req, epoch->tfm);
 	/*
 	 * The kernel's CCM takes its first counter block: the bytes that count
 	 * less one, which a nonce of 12 leaves 3 of, the nonce, and the count
@@ -180,7 +269,7 @@ static void kdtls_map(struct kdtls_work *work, struct scatterlist *sg, u8 *buf,
 /**
  * kdtls_epoch_seal() - turn a payload into a record, in place
  * @epoch: a sending epoch
- * @work: scratch memory that was got for @epoch->tfm
+ * @work: scratch memory with room for requests to @epoch->tfm
  * @type: content type, DTLS_CT_*
  * @seq: a number of which kdtls_epoch_take() made this call the only owner
  * @record: where the record goes; the payload stands behind the room for header
@@ -227,8 +316,7 @@ int kdtls_epoch_check(struct kdtls_epoch *epoch, u64 seq)
 {
 	int err;
 
-	if (atomic64_read(&epoch->failures) >>
-	    epoch->cipher->integrity_limit)
+	if (!kdtls_epoch_check_limit(epoch))
 		return -EKEYEXPIRED;
 	spin_lock(&epoch->lock);
 	err = kdtls_window_check(&epoch->window, seq);
@@ -275,12 +363,14 @@ static int kdtls_map_skb(struct kdtls_work *work, struct sk_buff *skb,
 /**
  * kdtls_epoch_open() - verify and decrypt a record, and move the window
  * @epoch: a receiving epoch
- * @work: scratch memory that was got for @epoch->tfm
+ * @work: scratch memory with room for requests to @epoch->tfm
  * @rec: the record's header
  * @payload: from kdtls_record_payload()
  * @skb: the datagram, or train, that holds it
  * @offset: where the record's bytes after the header are in @skb
  * @to: where the payload goes; @rec->len bytes
+ *
+ * Failures are not counted: another epoch may open the record.
  *
  * Context: Process context, may sleep.
  * Return: 0; -EBADMSG if it does not verify; -EALREADY or -ESTALE if another
@@ -308,9 +398,16 @@ int kdtls_epoch_open(struct kdtls_epoch *epoch, struct kdtls_work *work,
 	aead_request_set_crypt(work->req, work->src, work->dst, sealed,
 			       work->iv);
 	err = crypto_wait_req(crypto_aead_decrypt(work->req), &work->wait);
-	if (err == -EBADMSG)
-		atomic64_inc(&epoch->failures);
 	if (err)
 		return err;
 	return kdtls_epoch_commit(epoch, rec->seq);
+}
+
+/**
+ * kdtls_epoch_count_failure() - a record that no key opened did not verify
+ * @epoch: a receiving epoch that was tried
+ */
+void kdtls_epoch_count_failure(struct kdtls_epoch *epoch)
+{
+	atomic64_inc(&epoch->failures);
 }

@@ -13,12 +13,14 @@
 
 #include "sock.h"
 #include "stat.h"
+#include "trace.h"
 
 /**
  * struct kdtls_receive - one datagram or train on its way through
  * @ks: the socket's context
  * @sk: the socket
- * @epoch: keys to open with
+ * @epochs: keys to open with: the current ones, and if there are older ones that
+ *	still serve, those
  * @work: scratch memory; opened payloads stand in its buffer, one behind the
  *	other
  * @skb: the datagram or train
@@ -34,7 +36,7 @@
 struct kdtls_receive {
 	struct kdtls_sock	*ks;
 	struct sock		*sk;
-	struct kdtls_epoch	*epoch;
+	struct kdtls_epoch	*epochs[2];
 	struct kdtls_work	*work;
 	struct sk_buff		*skb;
 	u32			used;
@@ -45,15 +47,27 @@ struct kdtls_receive {
 	struct kdtls_message	first;
 };
 
-static void kdtls_drop(struct kdtls_receive *rx, enum kdtls_counter reason)
+/* @rec is what of the record is known, or NULL. */
+static void kdtls_drop_record(struct kdtls_receive *rx,
+			      const struct kdtls_record *rec,
+			      enum kdtls_counter reason)
 {
-	atomic64_t *counter = &rx->ks->session.rx_bad;
+	struct kdtls_session *session = &rx->ks->session;
 
-	if (reason == KDTLS_RX_DROP_REPLAY || reason == KDTLS_RX_DROP_OLD)
-		counter = &rx->ks->session.rx_replayed;
-	atomic64_inc(counter);
+	if (reason == KDTLS_RX_DROP_REPLAY || reason == KDTLS_RX_DROP_OLD) {
+		trace_kdtls_replay(rx->sk, rec, reason);
+		atomic64_inc(&session->rx_replayed);
+	} else {
+		trace_kdtls_drop(rx->sk, rec, reason);
+		atomic64_inc(&session->rx_bad);
+	}
 	kdtls_stat_inc(sock_net(rx->sk), reason);
 	kdtls_drops_inc(rx->sk);
+}
+
+static void kdtls_drop(struct kdtls_receive *rx, enum kdtls_counter reason)
+{
+	kdtls_drop_record(rx, NULL, reason);
 }
 
 static enum kdtls_counter kdtls_drop_reason(int err)
@@ -67,6 +81,10 @@ static enum kdtls_counter kdtls_drop_reason(int err)
 		return KDTLS_RX_DROP_AUTH;
 	case -EKEYEXPIRED:
 		return KDTLS_RX_DROP_LIMIT;
+	case -EMSGSIZE:
+		return KDTLS_RX_DROP_FORMAT;
+	case -EXDEV:
+		return KDTLS_RX_DROP_EPOCH;
 	default:
 		return KDTLS_RX_DROP_NOMEM;
 	}
@@ -166,86 +184,101 @@ static void kdtls_got_record(struct kdtls_receive *rx,
 		kdtls_got_control(rx, rec->type, data, len);
 }
 
-/* Everything about a record that can be told without its key. */
-static int kdtls_check_record(struct kdtls_receive *rx,
-			      const struct kdtls_record *rec,
-			      enum kdtls_counter *reason)
+/* What can be told without the epoch: may the record be opened? */
+static bool kdtls_check_record(struct kdtls_receive *rx,
+			       const struct kdtls_record *rec)
 {
-	int payload;
-
 	if (rec->type < DTLS_CT_CHANGE_CIPHER_SPEC ||
-	    rec->type > DTLS_CT_APPLICATION_DATA) {
-		*reason = KDTLS_RX_DROP_TYPE;
-		return -EINVAL;
-	}
-	if (rec->version != DTLS_1_2_VERSION) {
-		*reason = KDTLS_RX_DROP_VERSION;
-		return -EINVAL;
-	}
-	if (rec->epoch != rx->epoch->number) {
-		*reason = KDTLS_RX_DROP_EPOCH;
-		return -EINVAL;
-	}
-	payload = kdtls_record_payload(rec, rx->epoch->cipher);
-	if (payload < 0)
-		*reason = KDTLS_RX_DROP_FORMAT;
-	return payload;
+	    rec->type > DTLS_CT_APPLICATION_DATA)
+		kdtls_drop_record(rx, rec, KDTLS_RX_DROP_TYPE);
+	else if (rec->version != DTLS_1_2_VERSION)
+		kdtls_drop_record(rx, rec, KDTLS_RX_DROP_VERSION);
+	else if (kdtls_session_rx_ended(&rx->ks->session))
+		kdtls_drop_record(rx, rec, KDTLS_RX_DROP_CLOSED);
+	else
+		return true;
+	return false;
 }
 
-/* A record of a protected epoch; its bytes after the header are at @offset. */
-static void kdtls_receive_record(struct kdtls_receive *rx,
-				 const struct kdtls_record *rec, u32 offset)
+/* Returns bytes of payload at @to, or a negative errno. */
+static int kdtls_try_epoch(struct kdtls_receive *rx, struct kdtls_epoch *epoch,
+			   const struct kdtls_record *rec, u32 offset, u8 *to)
 {
-	u8 *to = rx->work->buf + rx->used;
-	enum kdtls_counter reason;
 	int payload, err;
 
-	payload = kdtls_check_record(rx, rec, &reason);
-	if (payload < 0) {
-		kdtls_drop(rx, reason);
-		return;
-	}
-	if (kdtls_session_rx_ended(&rx->ks->session)) {
-		kdtls_drop(rx, KDTLS_RX_DROP_CLOSED);
-		return;
-	}
-	err = kdtls_epoch_check(rx->epoch, rec->seq);
+	payload = kdtls_record_payload(rec, epoch->cipher);
+	if (payload < 0)
+		return -EMSGSIZE;
+	err = kdtls_epoch_check(epoch, rec->seq);
 	if (!err)
-		err = kdtls_epoch_open(rx->epoch, rx->work, rec, payload,
-				       rx->skb, offset, to);
-	if (err) {
-		kdtls_drop(rx, kdtls_drop_reason(err));
+		err = kdtls_epoch_open(epoch, rx->work, rec, payload, rx->skb,
+				       offset, to);
+	return err ?: payload;
+}
+
+static void kdtls_count_failure(struct kdtls_receive *rx,
+				struct kdtls_epoch *epoch)
+{
+	kdtls_epoch_count_failure(epoch);
+	if (unlikely(kdtls_epoch_rx_worn(epoch)))
+		kdtls_event(rx->ks, rx->sk, DTLS_EVENT_RX_REKEY, epoch);
+	if (likely(kdtls_epoch_check_limit(epoch)))
 		return;
+	if (!kdtls_epoch_expire(epoch))
+		return;
+	kdtls_event(rx->ks, rx->sk, DTLS_EVENT_RX_EXPIRED, epoch);
+	/* Nothing will be received any more, which a reader has to know. */
+	if (epoch == rx->epochs[0]) {
+		WRITE_ONCE(rx->sk->sk_err, EKEYEXPIRED);
+		sk_error_report(rx->sk);
 	}
-	kdtls_got_record(rx, rec, to, payload);
 }
 
 /*
- * A record of epoch 0, header included, at @offset. It was not and can not be
- * authenticated: only whoever asked for handshakes gets it, and application
- * data nobody. Records that stand together become one message.
+ * A new session with the same peer begins with epoch 1 again, so a record may be
+ * for either set of keys, and only the tag tells. It has failed with one of them
+ * only if it failed with both: what one opens is no forgery.
  */
-static void kdtls_receive_raw(struct kdtls_receive *rx,
-			      const struct kdtls_record *rec, u32 offset)
+static int kdtls_try_epochs(struct kdtls_receive *rx,
+			    const struct kdtls_record *rec, u32 offset, u8 *to)
+{
+	int i, got[ARRAY_SIZE(rx->epochs)], ret = -EXDEV;
+
+	for (i = 0; i < ARRAY_SIZE(rx->epochs); i++) {
+		got[i] = -EXDEV;
+		if (!rx->epochs[i] || rx->epochs[i]->number != rec->epoch)
+			continue;
+		got[i] = kdtls_try_epoch(rx, rx->epochs[i], rec, offset, to);
+		if (got[i] >= 0)
+			return got[i];
+		/* What was opened before tells more than what did not verify. */
+		if (ret == -EXDEV || ret == -EBADMSG)
+			ret = got[i];
+	}
+	for (i = 0; i < ARRAY_SIZE(rx->epochs); i++)
+		if (got[i] == -EBADMSG)
+			kdtls_count_failure(rx, rx->epochs[i]);
+	return ret;
+}
+
+/*
+ * Keep a record as it came, header included, at @offset. It was not
+ * authenticated: only whoever handles handshakes gets it. Records that stand
+ * together become one message.
+ */
+static void kdtls_keep_raw(struct kdtls_receive *rx,
+			   const struct kdtls_record *rec, u32 offset)
 {
 	u32 len = KDTLS_HEADER_LEN + rec->len;
 	u8 *to = rx->work->buf + rx->used;
 
-	if (rec->type == DTLS_CT_APPLICATION_DATA) {
-		kdtls_drop(rx, KDTLS_RX_DROP_EPOCH);
-		return;
-	}
-	if (!READ_ONCE(rx->ks->recv_raw)) {
-		kdtls_drop(rx, KDTLS_RX_DROP_RAW);
-		return;
-	}
 	if (!udp_skb_csum_unnecessary(rx->skb) &&
 	    udp_lib_checksum_complete(rx->skb)) {
-		kdtls_drop(rx, KDTLS_RX_DROP_CHECKSUM);
+		kdtls_drop_record(rx, rec, KDTLS_RX_DROP_CHECKSUM);
 		return;
 	}
 	if (skb_copy_bits(rx->skb, offset, to, len)) {
-		kdtls_drop(rx, KDTLS_RX_DROP_FORMAT);
+		kdtls_drop_record(rx, rec, KDTLS_RX_DROP_FORMAT);
 		return;
 	}
 	if (!rx->current_message.skb || !rx->current_message.raw) {
@@ -254,6 +287,42 @@ static void kdtls_receive_raw(struct kdtls_receive *rx,
 	}
 	rx->current_message.len += len;
 	rx->used += len;
+}
+
+/* A record of epoch 0 can not be authenticated. Nobody gets its data. */
+static void kdtls_receive_epoch0(struct kdtls_receive *rx,
+				 const struct kdtls_record *rec, u32 offset)
+{
+	if (rec->type == DTLS_CT_APPLICATION_DATA)
+		kdtls_drop_record(rx, rec, KDTLS_RX_DROP_EPOCH);
+	else if (READ_ONCE(rx->ks->recv_raw) == DTLS_RAW_NONE)
+		kdtls_drop_record(rx, rec, KDTLS_RX_DROP_RAW);
+	else
+		kdtls_keep_raw(rx, rec, offset);
+}
+
+/* A record of a protected epoch, header included, at @offset. */
+static void kdtls_receive_record(struct kdtls_receive *rx,
+				 const struct kdtls_record *rec, u32 offset)
+{
+	u8 *to = rx->work->buf + rx->used;
+	enum kdtls_counter reason;
+	int ret;
+
+	if (!kdtls_check_record(rx, rec))
+		return;
+	ret = kdtls_try_epochs(rx, rec, offset + KDTLS_HEADER_LEN, to);
+	if (ret >= 0) {
+		kdtls_got_record(rx, rec, to, ret);
+		return;
+	}
+	reason = kdtls_drop_reason(ret);
+	/* It may be for keys of a handshake that is under way. */
+	if (reason != KDTLS_RX_DROP_NOMEM &&
+	    READ_ONCE(rx->ks->recv_raw) == DTLS_RAW_UNOPENED)
+		kdtls_keep_raw(rx, rec, offset);
+	else
+		kdtls_drop_record(rx, rec, reason);
 }
 
 /* One datagram: the bytes from @offset to @end, a record behind the other. */
@@ -272,10 +341,9 @@ static void kdtls_receive_datagram(struct kdtls_receive *rx, u32 offset, u32 end
 			return;
 		}
 		if (rec.epoch)
-			kdtls_receive_record(rx, &rec,
-					     offset + KDTLS_HEADER_LEN);
+			kdtls_receive_record(rx, &rec, offset);
 		else
-			kdtls_receive_raw(rx, &rec, offset);
+			kdtls_receive_epoch0(rx, &rec, offset);
 		offset += KDTLS_HEADER_LEN + rec.len;
 	} while (offset < end);
 }
@@ -313,6 +381,24 @@ static int kdtls_receive_refuse(struct kdtls_receive *rx,
 }
 
 /*
+ * Only now that the datagram is there: an install that was over before it came
+ * must be seen, however long the reader waited for it.
+ */
+static void kdtls_get_epochs(struct kdtls_receive *rx)
+{
+	struct kdtls_session *session = &rx->ks->session;
+
+	rx->epochs[0] = kdtls_epoch_get(&session->rx);
+	rx->epochs[1] = kdtls_session_rx_old(session);
+}
+
+static void kdtls_put_epochs(struct kdtls_receive *rx)
+{
+	kdtls_epoch_put(rx->epochs[0]);
+	kdtls_epoch_put(rx->epochs[1]);
+}
+
+/*
  * Take one datagram off the socket's queue and open it.
  * Return: 0, after which kdtls_receive_done() is due; KDTLS_NEXT if it was
  * dropped whole; -EAGAIN if there is none; or another negative errno.
@@ -330,10 +416,15 @@ static int kdtls_receive_next(struct kdtls_receive *rx)
 					    KDTLS_NEXT);
 	rx->used = 0;
 	rx->queued = false;
-	rx->work = kdtls_work_get(rx->epoch->tfm, max_t(u32, rx->skb->len, 1));
-	if (IS_ERR(rx->work))
+	kdtls_get_epochs(rx);
+	rx->work = kdtls_work_get(max(kdtls_epoch_request(rx->epochs[0]),
+				      kdtls_epoch_request(rx->epochs[1])),
+				  max_t(u32, rx->skb->len, 1));
+	if (IS_ERR(rx->work)) {
+		kdtls_put_epochs(rx);
 		return kdtls_receive_refuse(rx, KDTLS_RX_DROP_NOMEM,
 					    PTR_ERR(rx->work));
+	}
 	kdtls_receive_skb(rx);
 	return 0;
 }
@@ -341,6 +432,7 @@ static int kdtls_receive_next(struct kdtls_receive *rx)
 static void kdtls_receive_done(struct kdtls_receive *rx)
 {
 	kdtls_work_put(rx->work);
+	kdtls_put_epochs(rx);
 	consume_skb(rx->skb);
 	/* Somebody else may be waiting for what this call did not take. */
 	if (rx->queued)
@@ -645,28 +737,23 @@ int kdtls_recvmsg(struct sock *sk, struct msghdr *msg, size_t len, int flags,
 		return kdtls_base_recvmsg(ks->base, sk, msg, len, flags,
 					  addr_len);
 
-	rx.epoch = kdtls_epoch_get(&ks->session.rx);
-	if (!rx.epoch) {
+	if (kdtls_recv_pathmtu(sk, msg, addr_len))
+		return 0;
+	if (!rcu_access_pointer(ks->session.rx)) {
 		ret = kdtls_recv_before_keys(ks, sk, &call);
 		if (ret != KDTLS_NEXT)
 			return ret;
-		rx.epoch = kdtls_epoch_get(&ks->session.rx);
-		if (!rx.epoch)
-			return -EAGAIN;
 	}
-	ret = kdtls_recv_records(&rx, &call);
-	kdtls_epoch_put(rx.epoch);
-	return ret;
+	return kdtls_recv_records(&rx, &call);
 }
 
 /*
  * Bytes of payload that the next receive call would return, 0 if none. A pending
  * error is left to that call.
  */
-static int kdtls_next_len(struct kdtls_sock *ks, struct sock *sk,
-			  struct kdtls_epoch *epoch)
+static int kdtls_next_len(struct kdtls_sock *ks, struct sock *sk)
 {
-	struct kdtls_receive rx = { .ks = ks, .sk = sk, .epoch = epoch };
+	struct kdtls_receive rx = { .ks = ks, .sk = sk };
 	struct kdtls_message *message;
 	int none, len, err, tries;
 
@@ -702,14 +789,8 @@ static int kdtls_next_len(struct kdtls_sock *ks, struct sock *sk,
  */
 bool kdtls_ioctl(struct kdtls_sock *ks, struct sock *sk, int cmd, int *answer)
 {
-	struct kdtls_epoch *epoch;
-
-	if (cmd != SIOCINQ)
+	if (cmd != SIOCINQ || !rcu_access_pointer(ks->session.rx))
 		return false;
-	epoch = kdtls_epoch_get(&ks->session.rx);
-	if (!epoch)
-		return false;
-	*answer = kdtls_next_len(ks, sk, epoch);
-	kdtls_epoch_put(epoch);
+	*answer = kdtls_next_len(ks, sk);
 	return true;
 }

@@ -6,36 +6,14 @@
  * down is the payload, and the segment size of a train.
  */
 #include <linux/kdtls.h>
-#include <linux/slab.h>
 #include <linux/uio.h>
 #include <net/ipv6.h>
 
+#include "send.h"
 #include "sock.h"
 #include "stat.h"
 
-#define KDTLS_UNSUPPORTED	(MSG_OOB | MSG_MORE | MSG_ZEROCOPY)
-
-/**
- * struct kdtls_send - one call of sendmsg
- * @len: bytes of payload, or of records if @raw
- * @type: content type of the records
- * @raw: the caller brings records of epoch 0
- * @segment: payload bytes in each record but the last
- * @count: records
- * @wire: bytes of all records
- * @gso: plaintext segment size that UDP was asked for, 0 for none
- * @gso_cmsg: where the call asked for it; NULL if the socket option did
- */
-struct kdtls_send {
-	size_t		len;
-	u8		type;
-	bool		raw;
-	u32		segment;
-	u32		count;
-	u32		wire;
-	u32		gso;
-	struct cmsghdr	*gso_cmsg;
-};
+#define KDTLS_UNSUPPORTED	(MSG_OOB | MSG_ZEROCOPY)
 
 static int kdtls_parse_own_cmsg(struct kdtls_send *send, struct cmsghdr *cmsg)
 {
@@ -62,7 +40,14 @@ static int kdtls_parse_own_cmsg(struct kdtls_send *send, struct cmsghdr *cmsg)
 	}
 }
 
-static int kdtls_parse_cmsgs(struct kdtls_send *send, struct msghdr *msg)
+/**
+ * kdtls_parse_cmsgs() - read the control messages that concern us
+ * @send: where to put what they ask for
+ * @msg: the caller's message; its control messages stay where they are
+ *
+ * Return: 0 or -EINVAL.
+ */
+int kdtls_parse_cmsgs(struct kdtls_send *send, struct msghdr *msg)
 {
 	struct cmsghdr *cmsg;
 	int err;
@@ -108,9 +93,19 @@ static int kdtls_check_name(const struct sock *sk, const struct msghdr *msg)
 	return -EISCONN;
 }
 
-/* How many records of which size, before anything is taken or copied. */
-static int kdtls_plan(struct kdtls_send *send, const struct sock *sk, size_t len,
-		      const struct kdtls_cipher *cipher)
+/**
+ * kdtls_plan() - how many records of which size
+ * @send: what the call asked for, and where the answer goes
+ * @sk: the socket
+ * @len: bytes of payload
+ * @cipher: what seals them
+ *
+ * Before anything is taken or copied: what can be refused is refused here.
+ *
+ * Return: 0, -EMSGSIZE or -EINVAL.
+ */
+int kdtls_plan(struct kdtls_send *send, const struct sock *sk, size_t len,
+	       const struct kdtls_cipher *cipher)
 {
 	bool train = send->gso && len > send->gso;
 	u32 largest = U16_MAX - sizeof(struct udphdr);
@@ -124,6 +119,7 @@ static int kdtls_plan(struct kdtls_send *send, const struct sock *sk, size_t len
 	send->count = train ? DIV_ROUND_UP(len, send->gso) : 1;
 	if (send->count > UDP_MAX_SEGMENTS)
 		return -EINVAL;
+	send->blocks = kdtls_train_blocks(len, send->segment);
 	send->wire = len + send->count * kdtls_overhead(cipher);
 	return send->wire > largest ? -EMSGSIZE : 0;
 }
@@ -133,7 +129,7 @@ static int kdtls_prepare(struct kdtls_sock *ks, struct sock *sk,
 {
 	int err;
 
-	if (msg->msg_flags & KDTLS_UNSUPPORTED || kdtls_udp_corked(sk))
+	if (msg->msg_flags & KDTLS_UNSUPPORTED)
 		return -EOPNOTSUPP;
 	send->gso = READ_ONCE(udp_sk(sk)->gso_size);
 	err = kdtls_parse_cmsgs(send, msg);
@@ -145,88 +141,6 @@ static int kdtls_prepare(struct kdtls_sock *ks, struct sock *sk,
 	if (READ_ONCE(sk->sk_shutdown) & SEND_SHUTDOWN)
 		return -EPIPE;
 	return kdtls_session_may_send(&ks->session, send->type);
-}
-
-/*
- * Give the records to UDP. @msg is the caller's: it still says where to, how
- * and with which control messages.
- */
-static int kdtls_pass_down(struct kdtls_sock *ks, struct sock *sk,
-			   const struct msghdr *msg, u8 *buf, u32 len)
-{
-	struct kvec vec = { .iov_base = buf, .iov_len = len };
-	struct msghdr down = *msg;
-
-	down.msg_name = NULL;
-	down.msg_namelen = 0;
-	down.msg_flags &= ~KDTLS_MSG_SPLICE_PAGES;
-	down.msg_ubuf = NULL;
-	down.sg_from_iter = NULL;
-	iov_iter_kvec(&down.msg_iter, ITER_SOURCE, &vec, 1, len);
-	return ks->base->sendmsg(sk, &down, len);
-}
-
-static void kdtls_put_segment(struct cmsghdr *cmsg, u16 segment)
-{
-	cmsg->cmsg_level = SOL_UDP;
-	cmsg->cmsg_type = UDP_SEGMENT;
-	cmsg->cmsg_len = CMSG_LEN(sizeof(u16));
-	*(u16 *)CMSG_DATA(cmsg) = segment;
-}
-
-/*
- * The socket option counts payload, so UDP must not see it: a control message
- * overrides it. It goes in front, for what is behind the caller's last one may
- * be anything.
- */
-static int kdtls_pass_down_option(struct kdtls_sock *ks, struct sock *sk,
-				  struct msghdr *msg, u8 *buf, u32 len,
-				  u16 segment)
-{
-	u8 small[CMSG_SPACE(sizeof(u16))] __aligned(8) = {};
-	size_t size = sizeof(small) + msg->msg_controllen;
-	struct msghdr down = *msg;
-	u8 *control = small;
-	int err;
-
-	if (msg->msg_controllen) {
-		control = kmalloc(size, GFP_KERNEL_ACCOUNT);
-		if (!control)
-			return -ENOMEM;
-		memcpy(control + sizeof(small), msg->msg_control,
-		       msg->msg_controllen);
-	}
-	kdtls_put_segment((struct cmsghdr *)control, segment);
-	down.msg_control = control;
-	down.msg_controllen = size;
-	down.msg_control_is_user = false;
-	err = kdtls_pass_down(ks, sk, &down, buf, len);
-	if (control != small)
-		kfree(control);
-	return err;
-}
-
-static int kdtls_send_wire(struct kdtls_sock *ks, struct sock *sk,
-			   struct msghdr *msg, struct kdtls_send *send, u8 *buf,
-			   u32 overhead)
-{
-	/* UDP takes any size; one as large as this never makes a train. */
-	u16 segment = min_t(u32, send->gso + overhead, U16_MAX);
-	u16 *value;
-	int err;
-
-	if (!send->gso)
-		return kdtls_pass_down(ks, sk, msg, buf, send->wire);
-	if (!send->gso_cmsg)
-		return kdtls_pass_down_option(ks, sk, msg, buf, send->wire,
-					      segment);
-
-	/* The caller's control messages are its own again when this returns. */
-	value = (u16 *)CMSG_DATA(send->gso_cmsg);
-	*value = segment;
-	err = kdtls_pass_down(ks, sk, msg, buf, send->wire);
-	*value = send->gso;
-	return err;
 }
 
 /* Copy the payload to where it will be sealed. */
@@ -283,6 +197,23 @@ static void kdtls_count_sent(struct kdtls_sock *ks, struct sock *sk,
 		kdtls_stat_add(net, KDTLS_TX_CONTROL, send->count);
 }
 
+static int kdtls_take(struct kdtls_sock *ks, struct sock *sk,
+		      const struct kdtls_send *send, struct kdtls_epoch *epoch,
+		      u64 *seq)
+{
+	int err = kdtls_epoch_take(epoch, send->count, send->blocks, seq);
+
+	if (err) {
+		kdtls_stat_inc(sock_net(sk), KDTLS_TX_EXPIRED);
+		if (kdtls_epoch_expire(epoch))
+			kdtls_event(ks, sk, DTLS_EVENT_TX_EXPIRED, epoch);
+		return err;
+	}
+	if (unlikely(kdtls_epoch_tx_worn(epoch)))
+		kdtls_event(ks, sk, DTLS_EVENT_TX_REKEY, epoch);
+	return 0;
+}
+
 static int kdtls_seal_and_send(struct kdtls_sock *ks, struct sock *sk,
 			       struct msghdr *msg, struct kdtls_send *send,
 			       struct kdtls_epoch *epoch,
@@ -299,11 +230,9 @@ static int kdtls_seal_and_send(struct kdtls_sock *ks, struct sock *sk,
 		return err;
 	if (send->type == DTLS_CT_ALERT && send->len == sizeof(alert))
 		memcpy(alert, payload, sizeof(alert));
-	err = kdtls_epoch_take(epoch, send->count, &seq);
-	if (err) {
-		kdtls_stat_inc(sock_net(sk), KDTLS_TX_EXPIRED);
+	err = kdtls_take(ks, sk, send, epoch, &seq);
+	if (err)
 		goto err_revert;
-	}
 
 	/* From here on the numbers are used up, whatever happens. */
 	err = kdtls_seal_all(epoch, work, send, seq);
@@ -327,10 +256,21 @@ err_revert:
 	return err;
 }
 
-static int kdtls_send_records(struct kdtls_sock *ks, struct sock *sk,
-			      struct msghdr *msg, size_t len,
-			      struct kdtls_send *send,
-			      struct kdtls_epoch *epoch)
+/**
+ * kdtls_send_records() - seal a payload and send it
+ * @ks: the socket's context
+ * @sk: the socket
+ * @msg: the payload, and how to send it
+ * @len: its bytes
+ * @send: what the call asked for
+ * @epoch: keys to seal with
+ *
+ * Context: Process context, may sleep.
+ * Return: @len or a negative errno.
+ */
+int kdtls_send_records(struct kdtls_sock *ks, struct sock *sk,
+		       struct msghdr *msg, size_t len, struct kdtls_send *send,
+		       struct kdtls_epoch *epoch)
 {
 	struct kdtls_work *work;
 	int err;
@@ -338,64 +278,10 @@ static int kdtls_send_records(struct kdtls_sock *ks, struct sock *sk,
 	err = kdtls_plan(send, sk, len, epoch->cipher);
 	if (err)
 		return err;
-	work = kdtls_work_get(epoch->tfm, send->wire);
+	work = kdtls_work_get(kdtls_epoch_request(epoch), send->wire);
 	if (IS_ERR(work))
 		return PTR_ERR(work);
 	err = kdtls_seal_and_send(ks, sk, msg, send, epoch, work);
-	kdtls_work_put(work);
-	return err;
-}
-
-/* Only the kernel seals: whoever brings records may bring those of epoch 0. */
-static int kdtls_check_raw(const u8 *buf, u32 len)
-{
-	struct kdtls_record rec;
-	u32 size;
-
-	if (!len)
-		return -EINVAL;
-	for (; len; buf += size, len -= size) {
-		if (kdtls_record_parse(&rec, buf, len))
-			return -EINVAL;
-		if (rec.epoch || rec.type == DTLS_CT_APPLICATION_DATA)
-			return -EPERM;
-		size = KDTLS_HEADER_LEN + rec.len;
-	}
-	return 0;
-}
-
-static int kdtls_send_raw(struct kdtls_sock *ks, struct sock *sk,
-			  struct msghdr *msg, size_t len,
-			  struct kdtls_send *send)
-{
-	struct kdtls_work *work;
-	int err;
-
-	if (!READ_ONCE(ks->recv_raw))
-		return -EPERM;
-	if (send->gso && send->gso_cmsg)
-		return -EINVAL;
-	if (len > KDTLS_WORK_SIZE)
-		return -EMSGSIZE;
-	work = kdtls_work_get(NULL, len);
-	if (IS_ERR(work))
-		return PTR_ERR(work);
-
-	/* What is checked is a copy: the caller's memory can still change. */
-	err = -EFAULT;
-	if (!copy_from_iter_full(work->buf, len, &msg->msg_iter))
-		goto out;
-	err = kdtls_check_raw(work->buf, len);
-	if (!err && send->gso)
-		err = kdtls_pass_down_option(ks, sk, msg, work->buf, len, 0);
-	else if (!err)
-		err = kdtls_pass_down(ks, sk, msg, work->buf, len);
-	if (err < 0) {
-		iov_iter_revert(&msg->msg_iter, len);
-		goto out;
-	}
-	kdtls_stat_inc(sock_net(sk), KDTLS_TX_RAW);
-out:
 	kdtls_work_put(work);
 	return err;
 }
@@ -417,6 +303,9 @@ static int kdtls_send_before_keys(struct kdtls_sock *ks, struct sock *sk,
 		return -EINVAL;
 	if (send.raw)
 		return kdtls_send_raw(ks, sk, msg, len, &send);
+	/* UDP_CORK is ours: UDP only knows it by its flag. */
+	if (READ_ONCE(ks->cork))
+		msg->msg_flags |= MSG_MORE;
 	return ks->base->sendmsg(sk, msg, len);
 }
 
@@ -434,6 +323,7 @@ int kdtls_sendmsg(struct sock *sk, struct msghdr *msg, size_t len)
 	struct kdtls_send send = { .type = DTLS_CT_APPLICATION_DATA };
 	struct kdtls_sock *ks = kdtls_sk(sk);
 	struct kdtls_epoch *epoch;
+	bool more;
 	int err;
 
 	if (!ks)
@@ -452,8 +342,11 @@ int kdtls_sendmsg(struct sock *sk, struct msghdr *msg, size_t len)
 	}
 
 	err = kdtls_prepare(ks, sk, &send, msg);
+	more = msg->msg_flags & KDTLS_MSG_MORE || READ_ONCE(ks->cork);
 	if (!err && send.raw)
 		err = kdtls_send_raw(ks, sk, msg, len, &send);
+	else if (!err && (more || READ_ONCE(ks->corked.pending)))
+		err = kdtls_send_corked(ks, sk, msg, len, &send, epoch, more);
 	else if (!err)
 		err = kdtls_send_records(ks, sk, msg, len, &send, epoch);
 	kdtls_epoch_put(epoch);

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /* A session: one DTLS association with one peer, and how it ends. */
+#include <linux/jiffies.h>
 #include <net/sock.h>
 
 #include "session.h"
@@ -19,6 +20,27 @@ void kdtls_session_release(struct kdtls_session *session)
 {
 	kdtls_epoch_put(rcu_replace_pointer(session->tx, NULL, true));
 	kdtls_epoch_put(rcu_replace_pointer(session->rx, NULL, true));
+	kdtls_epoch_put(rcu_replace_pointer(session->rx_old, NULL, true));
+}
+
+/**
+ * kdtls_session_rx_old() - the receiving keys from before, if they still serve
+ * @session: the session
+ *
+ * Return: an epoch, to be given to kdtls_epoch_put(), or NULL.
+ */
+struct kdtls_epoch *kdtls_session_rx_old(struct kdtls_session *session)
+{
+	struct kdtls_epoch *old;
+
+	/* Most of the time there are none. */
+	if (!rcu_access_pointer(session->rx_old))
+		return NULL;
+	old = kdtls_epoch_get(&session->rx_old);
+	if (!old || time_before(jiffies, READ_ONCE(old->retire_at)))
+		return old;
+	kdtls_epoch_put(old);
+	return NULL;
 }
 
 /**

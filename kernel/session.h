@@ -21,6 +21,8 @@ enum kdtls_session_bit {
  * struct kdtls_session - one DTLS association with one peer
  * @tx: keys to seal with, or NULL; written under kdtls_sock.install_lock
  * @rx: keys to open with, or NULL; written under kdtls_sock.install_lock
+ * @rx_old: keys from before @rx, which serve until their retire_at, or NULL;
+ *	written under kdtls_sock.install_lock
  * @state: bits of enum kdtls_session_bit
  * @alert: description of the fatal alert that set KDTLS_PEER_ALERT
  * @tx_records: records sealed
@@ -33,6 +35,7 @@ enum kdtls_session_bit {
 struct kdtls_session {
 	struct kdtls_epoch __rcu	*tx;
 	struct kdtls_epoch __rcu	*rx;
+	struct kdtls_epoch __rcu	*rx_old;
 	unsigned long			state;
 	u8				alert;
 
@@ -45,6 +48,7 @@ struct kdtls_session {
 	atomic64_t	rx_bad;
 };
 
+struct kdtls_epoch *kdtls_session_rx_old(struct kdtls_session *session);
 void kdtls_session_release(struct kdtls_session *session);
 int kdtls_session_may_send(struct kdtls_session *session, u8 type);
 void kdtls_session_sent_alert(struct kdtls_session *session, u8 level,

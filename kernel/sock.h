@@ -5,9 +5,11 @@
 
 #include <linux/kdtls.h>
 #include <linux/rwsem.h>
+#include <linux/workqueue.h>
 #include <net/sock.h>
 
 #include "compat.h"
+#include "corked.h"
 #include "opened.h"
 #include "session.h"
 
@@ -25,8 +27,14 @@ void kdtls_close(struct sock *sk, long timeout);
  *	no keys yet, and for writing by what installs keys: once that returns,
  *	nothing passes unprotected any more
  * @opened: messages that are opened already and wait for a reader
+ * @corked: payload that waits for more
  * @recv_control: DTLS_RECV_CONTROL
  * @recv_raw: DTLS_RECV_RAW
+ * @recv_events: DTLS_RECV_EVENTS
+ * @retire_ms: DTLS_RETIRE
+ * @cork: UDP_CORK
+ * @limits: DTLS_LIMITS, for keys that are installed; under the socket's lock
+ * @retire: ends the time of @session.rx_old
  * @sk: the socket
  * @by_sk: position in the table of AF_INET6 sockets, see attach.c
  * @orphan: releases the context of a socket whose sk_prot was replaced
@@ -40,8 +48,14 @@ struct kdtls_sock {
 	struct kdtls_session	session;
 	struct rw_semaphore	install_lock;
 	struct kdtls_opened	opened;
-	bool			recv_control;
-	bool			recv_raw;
+	struct kdtls_corked	corked;
+	int			recv_control;
+	int			recv_raw;
+	int			recv_events;
+	int			retire_ms;
+	int			cork;
+	struct dtls_limits	limits;
+	struct delayed_work	retire;
 	struct sock		*sk;
 	struct hlist_node	by_sk;
 	struct work_struct	orphan;
@@ -86,14 +100,32 @@ bool kdtls_foreign_reader(struct sock *sk);
 bool kdtls_foreign_writer(struct sock *sk);
 int kdtls_attach_init(void);
 void kdtls_attach_exit(void);
+void kdtls_retire_later(struct kdtls_sock *ks, unsigned long delay);
 
 /* sockopt.c */
 int kdtls_setsockopt(struct sock *sk, int level, int optname, sockptr_t optval,
 		     unsigned int optlen);
 int kdtls_getsockopt(struct sock *sk, int level, int optname,
 		     char __user *optval, int __user *optlen);
+void kdtls_get_limits(struct kdtls_sock *ks, struct sock *sk,
+		      struct dtls_limits *limits);
 int kdtls_sockopt_init(void);
 void kdtls_sockopt_exit(void);
+
+/* install.c */
+int kdtls_set_crypto_info(struct kdtls_sock *ks, struct sock *sk, bool tx,
+			  sockptr_t optval, unsigned int optlen);
+void kdtls_retire_init(struct kdtls_sock *ks);
+
+/* info.c */
+void kdtls_tell(struct kdtls_sock *ks, struct sock *sk, struct dtls_info *info);
+
+/* event.c */
+void kdtls_event(struct kdtls_sock *ks, struct sock *sk, u8 type,
+		 const struct kdtls_epoch *epoch);
+
+/* corked.c */
+void kdtls_uncork(struct kdtls_sock *ks, struct sock *sk);
 
 /* send.c */
 int kdtls_sendmsg(struct sock *sk, struct msghdr *msg, size_t len);
@@ -111,6 +143,9 @@ int kdtls_deliver(struct kdtls_sock *ks, struct sock *sk, struct msghdr *msg,
 		  u32 offset, int *addr_len);
 bool kdtls_deliverable(const struct msghdr *msg,
 		       const struct kdtls_message *message);
+
+/* pathmtu.c */
+bool kdtls_recv_pathmtu(struct sock *sk, struct msghdr *msg, int *addr_len);
 
 /* netlink.c */
 int kdtls_netlink_init(void);

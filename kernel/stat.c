@@ -31,10 +31,14 @@ static const char *const kdtls_counter_names[KDTLS_COUNTERS] = {
 	[KDTLS_TX_RAW]			= "KdtlsTxRaw",
 	[KDTLS_TX_ERRORS]		= "KdtlsTxErrors",
 	[KDTLS_TX_EXPIRED]		= "KdtlsTxExpired",
+	[KDTLS_TX_REKEY]		= "KdtlsTxRekey",
+	[KDTLS_TX_LIMIT]		= "KdtlsTxLimit",
 	[KDTLS_RX_RECORDS]		= "KdtlsRxRecords",
 	[KDTLS_RX_BYTES]		= "KdtlsRxBytes",
 	[KDTLS_RX_CONTROL]		= "KdtlsRxControl",
 	[KDTLS_RX_RAW]			= "KdtlsRxRaw",
+	[KDTLS_RX_REKEY]		= "KdtlsRxRekey",
+	[KDTLS_RX_LIMIT]		= "KdtlsRxLimit",
 	[KDTLS_RX_DROP_FORMAT]		= "KdtlsRxDropFormat",
 	[KDTLS_RX_DROP_VERSION]		= "KdtlsRxDropVersion",
 	[KDTLS_RX_DROP_TYPE]		= "KdtlsRxDropType",
@@ -51,6 +55,12 @@ static const char *const kdtls_counter_names[KDTLS_COUNTERS] = {
 };
 
 static unsigned int kdtls_net_id __read_mostly;
+
+/* What a counter is called in /proc, without the prefix. */
+const char *kdtls_stat_name(enum kdtls_counter counter)
+{
+	return kdtls_counter_names[counter] + sizeof("Kdtls") - 1;
+}
 
 void kdtls_stat_add(struct net *net, enum kdtls_counter counter, long n)
 {

@@ -18,10 +18,14 @@ enum kdtls_counter {
 	KDTLS_TX_RAW,
 	KDTLS_TX_ERRORS,
 	KDTLS_TX_EXPIRED,
+	KDTLS_TX_REKEY,
+	KDTLS_TX_LIMIT,
 	KDTLS_RX_RECORDS,
 	KDTLS_RX_BYTES,
 	KDTLS_RX_CONTROL,
 	KDTLS_RX_RAW,
+	KDTLS_RX_REKEY,
+	KDTLS_RX_LIMIT,
 	KDTLS_RX_DROP_FORMAT,
 	KDTLS_RX_DROP_VERSION,
 	KDTLS_RX_DROP_TYPE,
@@ -38,6 +42,7 @@ enum kdtls_counter {
 	KDTLS_COUNTERS,
 };
 
+const char *kdtls_stat_name(enum kdtls_counter counter);
 void kdtls_stat_add(struct net *net, enum kdtls_counter counter, long n);
 
 static inline void kdtls_stat_inc(struct net *net, enum kdtls_counter counter)

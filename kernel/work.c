@@ -48,19 +48,15 @@ static int kdtls_work_resize(struct kdtls_work *work, u32 size)
 	return -ENOMEM;
 }
 
-static int kdtls_work_set_tfm(struct kdtls_work *work, struct crypto_aead *tfm)
+static int kdtls_work_set_request(struct kdtls_work *work, unsigned int size)
 {
-	unsigned int reqsize = crypto_aead_reqsize(tfm);
-
-	if (!work->req || work->reqsize < reqsize) {
+	if (work->request < size) {
 		kfree_sensitive(work->req);
-		work->reqsize = reqsize;
-		work->req = kmalloc(sizeof(*work->req) + reqsize,
-				    GFP_KERNEL_ACCOUNT);
+		work->request = size;
+		work->req = kmalloc(size, GFP_KERNEL_ACCOUNT);
 		if (!work->req)
 			return -ENOMEM;
 	}
-	aead_request_set_tfm(work->req, tfm);
 	crypto_init_wait(&work->wait);
 	aead_request_set_callback(work->req, CRYPTO_TFM_REQ_MAY_BACKLOG |
 				  CRYPTO_TFM_REQ_MAY_SLEEP,
@@ -70,14 +66,15 @@ static int kdtls_work_set_tfm(struct kdtls_work *work, struct crypto_aead *tfm)
 
 /**
  * kdtls_work_get() - take scratch memory for one call
- * @tfm: the cipher that will be used, NULL for none
+ * @request: bytes of the largest request to a cipher that will be made, see
+ *	kdtls_epoch_request(); 0 if none will be
  * @size: bytes of buffer that will be needed, up to KDTLS_WORK_SIZE
  *
  * Context: Process context, may sleep.
  * Return: the memory, to be given to kdtls_work_put(), or an ERR_PTR() of
  * -ENOMEM.
  */
-struct kdtls_work *kdtls_work_get(struct crypto_aead *tfm, u32 size)
+struct kdtls_work *kdtls_work_get(unsigned int request, u32 size)
 {
 	struct kdtls_work *work = this_cpu_xchg(kdtls_work_idle, NULL);
 
@@ -87,7 +84,7 @@ struct kdtls_work *kdtls_work_get(struct crypto_aead *tfm, u32 size)
 		return ERR_PTR(-ENOMEM);
 	if (kdtls_work_resize(work, size))
 		goto err_free;
-	if (tfm && kdtls_work_set_tfm(work, tfm))
+	if (request && kdtls_work_set_request(work, request))
 		goto err_free;
 	return work;
 

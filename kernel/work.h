@@ -25,7 +25,7 @@
  * @buf: where records are built or opened
  * @size: bytes at @buf
  * @req: request that takes any cipher in use so far
- * @reqsize: bytes of cipher context that @req has room for
+ * @request: bytes at @req
  * @wait: completion of an asynchronous cipher
  * @aad: additional data of the record at hand
  * @iv: nonce of the record at hand, as the cipher takes it
@@ -38,7 +38,7 @@ struct kdtls_work {
 	u8			*buf;
 	u32			size;
 	struct aead_request	*req;
-	unsigned int		reqsize;
+	unsigned int		request;
 	struct crypto_wait	wait;
 	u8			aad[KDTLS_AAD_LEN];
 	u8			iv[KDTLS_IV_LEN];
@@ -46,7 +46,7 @@ struct kdtls_work {
 	struct scatterlist	dst[2];
 };
 
-struct kdtls_work *kdtls_work_get(struct crypto_aead *tfm, u32 size);
+struct kdtls_work *kdtls_work_get(unsigned int request, u32 size);
 void kdtls_work_put(struct kdtls_work *work);
 void kdtls_work_exit(void);
 

@@ -188,7 +188,7 @@ TEST_F(iouring, errors)
 	io_uring_submit(&self->ring);
 	EXPECT_EQ(-EMSGSIZE, done(&self->ring, NULL, NULL));
 	io_uring_prep_send(sqe(&self->ring, 0), self->p.fd, data, 100,
-			   MSG_MORE);
+			   MSG_OOB);
 	io_uring_submit(&self->ring);
 	EXPECT_EQ(-EOPNOTSUPP, done(&self->ring, NULL, NULL));
 	EXPECT_TRUE(quiet(self->p.peer));

@@ -31,7 +31,15 @@
 #define DTLS_RX				2	/* set: struct dtls12_crypto_info_* */
 #define DTLS_INFO			3	/* get: struct dtls_info */
 #define DTLS_RECV_CONTROL		4	/* set, get: int, 0 or 1 */
-#define DTLS_RECV_RAW			5	/* set, get: int, 0 or 1 */
+#define DTLS_RECV_RAW			5	/* set, get: int, DTLS_RAW_* */
+#define DTLS_RECV_EVENTS		6	/* set, get: int, 0 or 1 */
+#define DTLS_LIMITS			7	/* set, get: struct dtls_limits */
+#define DTLS_RETIRE			8	/* set, get: int, milliseconds */
+
+/* Values of DTLS_RECV_RAW: which records are received as they came. */
+#define DTLS_RAW_NONE			0	/* none */
+#define DTLS_RAW_EPOCH0			1	/* those of epoch 0 */
+#define DTLS_RAW_UNOPENED		2	/* and those that no key opens */
 
 /* Control messages of level SOL_DTLS. */
 #define DTLS_SET_RECORD_TYPE		1	/* send: __u8, a DTLS_CT_* */
@@ -55,6 +63,12 @@
 #define DTLS_WINDOW_MIN			32
 #define DTLS_WINDOW_DEFAULT		64
 #define DTLS_WINDOW_MAX			8192
+
+/* The longest that the keys before the last DTLS_RX stay, and the default. */
+#define DTLS_RETIRE_MAX			120000
+
+/* Bytes of the blocks that struct dtls_limits counts. */
+#define DTLS_BLOCK_SIZE			16
 
 /* Cipher types. Those below 256 have the numbers of <linux/tls.h>. */
 #define DTLS_CIPHER_AES_GCM_128		51
@@ -205,29 +219,70 @@ struct dtls12_crypto_info_aes_ccm_8_128 {
 	__u8	pad[4];
 };
 
+/**
+ * struct dtls_limits - how much may be done with one key
+ * @seal_soft: blocks sealed after which new keys are asked for
+ * @seal_hard: blocks that are sealed at most
+ * @fail_soft: records that failed to verify after which new keys are asked for
+ * @fail_hard: records that failed to verify after which none is opened
+ *
+ * A record of n bytes has n / DTLS_BLOCK_SIZE blocks, rounded up, and one more.
+ * 0 leaves a limit to the cipher, and none can be raised above the cipher's. A
+ * soft limit of 0 is half of the hard one, and one above it is the hard one.
+ */
+struct dtls_limits {
+	__u64	seal_soft;
+	__u64	seal_hard;
+	__u64	fail_soft;
+	__u64	fail_hard;
+};
+
+/*
+ * Events, for sockets with DTLS_RECV_EVENTS. They come by the error queue, as
+ * struct sock_extended_err: ee_origin is SO_EE_ORIGIN_DTLS, ee_type is one of
+ * these, ee_info the epoch, ee_errno EKEYEXPIRED at a hard limit, otherwise 0.
+ */
+#define SO_EE_ORIGIN_DTLS		0x44	/* "D" */
+#define DTLS_EVENT_TX_REKEY		1	/* a soft limit of sealing */
+#define DTLS_EVENT_TX_EXPIRED		2	/* a hard one */
+#define DTLS_EVENT_RX_REKEY		3	/* a soft limit of failures */
+#define DTLS_EVENT_RX_EXPIRED		4	/* a hard one */
+
 /* struct dtls_info.state */
 #define DTLS_STATE_TX			(1U << 0)	/* keys to seal with */
 #define DTLS_STATE_RX			(1U << 1)	/* keys to open with */
 #define DTLS_STATE_PEER_CLOSED		(1U << 2)	/* close_notify came */
 #define DTLS_STATE_PEER_ALERT		(1U << 3)	/* a fatal alert came */
 #define DTLS_STATE_CLOSED		(1U << 4)	/* close_notify was sent */
+#define DTLS_STATE_RX_OLD		(1U << 5)	/* older keys still serve */
+#define DTLS_STATE_TX_REKEY		(1U << 6)	/* soft limit of sealing */
+#define DTLS_STATE_TX_EXPIRED		(1U << 7)	/* hard limit of sealing */
+#define DTLS_STATE_RX_REKEY		(1U << 8)	/* soft limit of failures */
+#define DTLS_STATE_RX_EXPIRED		(1U << 9)	/* hard limit of failures */
 
 /**
  * struct dtls_info - the state of a socket's session, without its keys
  * @version: DTLS_1_2_VERSION, 0 before an install
- * @cipher_type: a DTLS_CIPHER_*, 0 before an install
+ * @tx_cipher_type: the DTLS_CIPHER_* that seals, 0 before DTLS_TX
+ * @rx_cipher_type: the DTLS_CIPHER_* that opens, 0 before DTLS_RX
  * @state: DTLS_STATE_* bits
  * @alert: description of the last fatal alert from the peer (RFC 5246 section
  *	7.2.2) if DTLS_STATE_PEER_ALERT is set
  * @pad: 0
  * @tx_epoch: epoch of the sending keys
  * @rx_epoch: epoch of the receiving keys
- * @overhead: bytes that a record adds to its payload, header included
+ * @rx_old_epoch: epoch of the receiving keys before those, if
+ *	DTLS_STATE_RX_OLD is set
+ * @overhead: bytes that a record sent adds to its payload, header included;
+ *	before DTLS_TX that of the receiving keys
  * @max_payload: largest payload whose datagram fits the current path MTU, in
  *	bytes; 0 if the path is not known
  * @window: replay window in records
  * @tx_seq: number that the next sent record takes
  * @rx_seq: one above the highest number opened
+ * @tx_blocks: blocks that the sending keys have sealed
+ * @rx_failures: records that failed to verify with the receiving keys
+ * @limits: what limits them
  * @tx_records: records sealed
  * @tx_bytes: payload bytes sealed
  * @rx_records: records opened
@@ -237,17 +292,22 @@ struct dtls12_crypto_info_aes_ccm_8_128 {
  */
 struct dtls_info {
 	__u16	version;
-	__u16	cipher_type;
+	__u16	tx_cipher_type;
+	__u16	rx_cipher_type;
 	__u16	state;
-	__u8	alert;
-	__u8	pad;
 	__u16	tx_epoch;
 	__u16	rx_epoch;
+	__u16	rx_old_epoch;
+	__u8	alert;
+	__u8	pad;
 	__u32	overhead;
 	__u32	max_payload;
 	__u32	window;
 	__u64	tx_seq;
 	__u64	rx_seq;
+	__u64	tx_blocks;
+	__u64	rx_failures;
+	struct dtls_limits limits;
 	__u64	tx_records;
 	__u64	tx_bytes;
 	__u64	rx_records;
