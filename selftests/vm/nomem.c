@@ -6,6 +6,10 @@
  */
 #include <fcntl.h>
 #include <netinet/udp.h>
+#include <sched.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
 #include <sys/ioctl.h>
 #include <sys/syscall.h>
 #include <linux/sockios.h>
@@ -366,6 +370,226 @@ TEST_F(nomem, close_notify)
 			break;
 	}
 	EXPECT_FALSE(again);
+}
+
+/* A piece of a message that fails takes the whole message along. */
+TEST_F(nomem, corked)
+{
+	uint64_t next = self->p.out.seq;
+	uint8_t data[3000];
+	bool again = true;
+	long first, last;
+	int n;
+
+	NEEDS_FAULTS();
+	EACH_FAULT(n) {
+		fail_nth(n);
+		first = RC(send(self->p.fd, data, sizeof(data), MSG_MORE));
+		last = RC(send(self->p.fd, data, sizeof(data), 0));
+		again = failed();
+		EXPECT_TRUE(first == sizeof(data) || is_failure(first))
+			TH_LOG("%ld", first);
+		EXPECT_TRUE(last == sizeof(data) || is_failure(last))
+			TH_LOG("%ld", last);
+		EXPECT_TRUE(only_good(&self->p, &next));
+		if (!again)
+			break;
+	}
+	EXPECT_FALSE(again);
+	self->p.out.seq = next;
+	EXPECT_TRUE(echoes(&self->p));
+}
+
+/* New keys come whole, or the old ones stay. */
+TEST_F(nomem, new_keys)
+{
+	static const int directions[] = { DTLS_RX, DTLS_TX };
+	struct oracle *o, next;
+	bool again;
+	int n, err, i;
+
+	NEEDS_FAULTS();
+	for (i = 0; i < 2; i++) {
+		o = i ? &self->p.out : &self->p.in;
+		EACH_FAULT(n) {
+			oracle_init(&next, variant->cipher, o->epoch + 1, 0);
+			fail_nth(n);
+			err = kdtls_install(self->p.fd, directions[i], &next);
+			again = failed();
+			EXPECT_TRUE(err == 0 || is_failure(err));
+			if (!err) {
+				oracle_free(o);
+				*o = next;
+			} else {
+				oracle_free(&next);
+			}
+			EXPECT_TRUE(echoes(&self->p));
+			if (!again)
+				break;
+		}
+		EXPECT_FALSE(again);
+	}
+}
+
+/* An event is lost, the send is not. */
+TEST_F(nomem, event)
+{
+	struct dtls_limits l = { .seal_soft = 1 };
+	struct oracle *o = &self->p.out;
+	uint16_t epoch = o->epoch;
+	bool again = true;
+	long sent;
+	int n;
+
+	NEEDS_FAULTS();
+	set_int(self->p.fd, SOL_DTLS, DTLS_RECV_EVENTS, 1);
+	ASSERT_EQ(0, setsockopt(self->p.fd, SOL_DTLS, DTLS_LIMITS, &l,
+				sizeof(l)));
+	EACH_FAULT(n) {
+		oracle_free(o);
+		oracle_init(o, variant->cipher, ++epoch, 0);
+		ASSERT_EQ(0, kdtls_install(self->p.fd, DTLS_TX, o));
+		fail_nth(n);
+		sent = RC(send(self->p.fd, "abcd", 4, 0));
+		again = failed();
+		EXPECT_TRUE(sent == 4 || is_failure(sent)) TH_LOG("%ld", sent);
+		while (poll_in(self->p.peer, 2) & POLLIN)
+			rx_recv(self->p.peer, &rx, 0);
+		if (!again)
+			break;
+	}
+	EXPECT_FALSE(again);
+}
+
+/*
+ * Scratch memory is kept one set to a CPU, so that calls seldom allocate any. A
+ * sender that waits for buffer space keeps it meanwhile: whoever calls next on
+ * that CPU has to.
+ */
+struct holder {
+	struct job	job;
+	struct pair	p;
+};
+
+static void pin(void)
+{
+	cpu_set_t set;
+
+	CPU_ZERO(&set);
+	CPU_SET(0, &set);
+	sched_setaffinity(0, sizeof(set), &set);
+}
+
+static void *hold(void *arg)
+{
+	struct holder *h = arg;
+	char data[1000] = "";
+
+	pin();
+	while (send(h->p.fd, data, sizeof(data), 0) > 0)
+		;
+	return NULL;
+}
+
+static bool hold_scratch(struct holder *h, enum family family, uint16_t cipher)
+{
+	unsigned int rate = 1000;
+
+	pair_setup(&h->p, family, cipher);
+	if (setsockopt(h->p.fd, SOL_SOCKET, SO_MAX_PACING_RATE, &rate,
+		       sizeof(rate)))
+		return false;
+	set_int(h->p.fd, SOL_SOCKET, SO_SNDBUF, 4608);
+	job_start(&h->job, hold, h);
+	job_wait_asleep(&h->job);
+	return true;
+}
+
+static void release_scratch(struct holder *h)
+{
+	shutdown(h->p.fd, SHUT_WR);
+	job_join(&h->job);
+	pair_close(&h->p);
+}
+
+/* With it the queue of the device keeps what is paced, and who sent it waits. */
+static bool paced_loopback(void)
+{
+	netns_enter();
+	return system("tc qdisc add dev lo root fq 2>/dev/null") == 0;
+}
+
+TEST_F(nomem, scratch_of_a_send)
+{
+	uint8_t data[3000] = { 0 };
+	struct holder h;
+	uint64_t next;
+	struct pair p;
+	bool again = true;
+	long sent;
+	int n;
+
+	NEEDS_FAULTS();
+	if (!paced_loopback())
+		SKIP(return, "no fq");
+	pin();
+	pair_setup(&p, variant->family, variant->cipher);
+	next = p.out.seq;
+	ASSERT_TRUE(hold_scratch(&h, variant->family, variant->cipher));
+	EACH_FAULT(n) {
+		fail_nth(n);
+		sent = RC(send(p.fd, data, sizeof(data), 0));
+		again = failed();
+		EXPECT_TRUE(sent == sizeof(data) || is_failure(sent));
+		EXPECT_TRUE(only_good(&p, &next));
+		/* The first fault is in the scratch memory, before a number. */
+		if (n == 1)
+			EXPECT_EQ(p.out.seq, dtls_info(p.fd).tx_seq);
+		if (!again)
+			break;
+	}
+	EXPECT_FALSE(again);
+	p.out.seq = next;
+	EXPECT_TRUE(echoes(&p));
+	release_scratch(&h);
+	pair_close(&p);
+}
+
+TEST_F(nomem, scratch_of_a_receive)
+{
+	bool again = true;
+	struct holder h;
+	struct pair p;
+	struct stats s;
+	uint32_t id = 0;
+	long got;
+	int n;
+
+	NEEDS_FAULTS();
+	if (!paced_loopback())
+		SKIP(return, "no fq");
+	pin();
+	pair_setup(&p, variant->family, variant->cipher);
+	ASSERT_TRUE(hold_scratch(&h, variant->family, variant->cipher));
+	stats_read(&s);
+	EACH_FAULT(n) {
+		feed_id(&p, 100, ++id);
+		settle();
+		fail_nth(n);
+		got = rx_recv(p.fd, &rx, MSG_DONTWAIT);
+		again = failed();
+		EXPECT_TRUE(got == 100 || is_recv_failure(got))
+			TH_LOG("%ld", got);
+		while (rx_recv(p.fd, &rx, MSG_DONTWAIT) > 0)
+			;
+		if (!again)
+			break;
+	}
+	EXPECT_FALSE(again);
+	EXPECT_NE(NULL, strstr(stats_since_of(&s, "RxDrop"), "RxDropNomem"));
+	EXPECT_TRUE(echoes(&p));
+	release_scratch(&h);
+	pair_close(&p);
 }
 
 TEST_HARNESS_MAIN
