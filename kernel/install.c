@@ -270,8 +270,8 @@ static int kdtls_set_keys(struct kdtls_sock *ks, struct sock *sk, bool tx,
  * Context: Process context, may sleep. Takes the install lock and the socket's.
  * Return: 0 or a negative errno; see Documentation/uapi.rst.
  */
-int kdtls_set_crypto_info(struct kdtls_sock *ks, struct sock *sk,
-				 bool tx, sockptr_t optval, unsigned int optlen)
+int kdtls_set_crypto_info(struct kdtls_sock *ks, struct sock *sk, bool tx,
+			  sockptr_t optval, unsigned int optlen)
 {
 	union kdtls_install install = {};
 	int err = -EINVAL;

@@ -45,9 +45,10 @@ static struct driver best_driver(uint16_t cipher)
 	char line[256], name[128] = "";
 
 	while (f && fgets(line, sizeof(line), f)) {
-		sscanf(line, "name : %127s", name);
-		sscanf(line, "driver : %127s", d.name);
-		sscanf(line, "priority : %d", &d.priority);
+		if (sscanf(line, "name : %127s", name) == 1 ||
+		    sscanf(line, "driver : %127s", d.name) == 1 ||
+		    sscanf(line, "priority : %d", &d.priority) == 1)
+			continue;
 		if (sscanf(line, "refcnt : %d", &d.users) == 1 &&
 		    strcmp(name, algorithm(cipher)) == 0 &&
 		    d.priority > best.priority)
@@ -79,13 +80,25 @@ static struct driver wrap(uint16_t cipher, const char *with, const char *what)
 	return best_driver(cipher);
 }
 
+/* Newer kernels let user space name only few algorithms, unless told. */
+static void lift_restriction(void)
+{
+	int fd = open("/proc/sys/crypto/af_alg_restrict", O_WRONLY | O_CLOEXEC);
+
+	if (fd < 0)
+		return;
+	if (write(fd, "0", 1) != 1)
+		die("af_alg_restrict");
+	close(fd);
+}
+
 static bool cryptd_is_good(void)
 {
 	struct utsname u;
 	int major = 0, minor = 0;
 
-	uname(&u);
-	sscanf(u.release, "%d.%d", &major, &minor);
+	if (uname(&u) || sscanf(u.release, "%d.%d", &major, &minor) != 2)
+		return false;
 	return major > 6 || (major == 6 && minor >= 3);
 }
 
@@ -95,6 +108,7 @@ static struct driver make_async(uint16_t cipher)
 	struct driver d = best_driver(cipher);
 	char inner[128];
 
+	lift_restriction();
 	if (!is_async(&d) && cryptd_is_good())
 		d = wrap(cipher, "cryptd", algorithm(cipher));
 	if (!is_async(&d)) {

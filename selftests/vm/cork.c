@@ -347,7 +347,7 @@ static bool twins_agree(struct twin *t)
 	do {
 		n = recv(t->plain[1], data, sizeof(data), MSG_DONTWAIT);
 		got = poll_in(t->p->peer, 0) & POLLIN ? take(t->p, &r) : -EAGAIN;
-		if ((n < 0) != (got < 0))
+		if (got < 0 ? n >= 0 : n < 0)
 			return false;
 		if (n >= 0 && ((size_t)n != r.len || memcmp(data, r.data, n)))
 			return false;

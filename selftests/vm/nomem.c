@@ -493,16 +493,21 @@ static void *hold(void *arg)
 
 static bool hold_scratch(struct holder *h, enum family family, uint16_t cipher)
 {
+	struct pollfd pfd = { .events = POLLOUT };
 	unsigned int rate = 1000;
+	int i;
 
 	pair_setup(&h->p, family, cipher);
+	pfd.fd = h->p.fd;
 	if (setsockopt(h->p.fd, SOL_SOCKET, SO_MAX_PACING_RATE, &rate,
 		       sizeof(rate)))
 		return false;
 	set_int(h->p.fd, SOL_SOCKET, SO_SNDBUF, 4608);
 	job_start(&h->job, hold, h);
+	for (i = 0; i < 1000 && poll(&pfd, 1, 0); i++)
+		sleep_ms(10);
 	job_wait_asleep(&h->job);
-	return true;
+	return i < 1000;
 }
 
 static void release_scratch(struct holder *h)
@@ -578,6 +583,7 @@ TEST_F(nomem, scratch_of_a_receive)
 		fail_nth(n);
 		got = rx_recv(p.fd, &rx, MSG_DONTWAIT);
 		again = failed();
+		TH_LOG("n %d got %ld %s", n, got, stats_since(&s));
 		EXPECT_TRUE(got == 100 || is_recv_failure(got))
 			TH_LOG("%ld", got);
 		while (rx_recv(p.fd, &rx, MSG_DONTWAIT) > 0)
