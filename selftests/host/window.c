@@ -1,119 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * include/shared/window.h against a plain model: the set of all numbers that
- * were committed.
+ * include/shared/window.h against a plain model, see model.h.
+ *
+ * KDTLS_SEQUENCES: how many sequences, each in a window of its own.
+ * KDTLS_STEPS: how many steps in the long ones.
  */
-#include <shared/window.h>
-
 #include "harness.h"
-
-/* An open-addressed set of numbers; 0 is a number, so they are kept plus 1. */
-#define SLOTS	(1U << 16)
-
-struct set {
-	uint64_t slot[SLOTS];
-	uint32_t count;
-};
-
-static uint32_t slot_of(const struct set *s, uint64_t n)
-{
-	uint32_t i = (n * 0x9e3779b97f4a7c15ULL) >> 48;
-
-	while (s->slot[i] && s->slot[i] != n + 1)
-		i = (i + 1) % SLOTS;
-	return i;
-}
-
-static bool set_has(const struct set *s, uint64_t n)
-{
-	return s->slot[slot_of(s, n)];
-}
-
-static void set_add(struct set *s, uint64_t n)
-{
-	uint32_t i = slot_of(s, n);
-
-	s->count += !s->slot[i];
-	s->slot[i] = n + 1;
-}
-
-/* The model: what the window must say, in the words of the RFC. */
-struct model {
-	struct set	seen;
-	uint64_t	next;
-	uint32_t	size;
-	uint64_t	told_from;	/* what is below counts as seen */
-};
-
-static int model_check(const struct model *m, uint64_t n)
-{
-	if (n >= m->next)
-		return 0;
-	if (n + m->size < m->next)
-		return -ESTALE;
-	return n < m->told_from || set_has(&m->seen, n) ? -EALREADY : 0;
-}
-
-static void model_commit(struct model *m, uint64_t n)
-{
-	set_add(&m->seen, n);
-	if (n >= m->next)
-		m->next = n + 1;
-}
-
-static void model_init(struct model *m, uint32_t size, uint64_t next,
-		       uint64_t seen)
-{
-	int i;
-
-	memset(m, 0, sizeof(*m));
-	m->size = size;
-	m->next = next;
-	m->told_from = next > 64 ? next - 64 : 0;
-	for (i = 0; i < 64 && (uint64_t)i < next; i++)
-		if (seen >> i & 1)
-			set_add(&m->seen, next - 1 - i);
-}
-
-struct both {
-	struct model		*m;
-	struct kdtls_window	*w;
-};
-
-static void both_init(struct both *b, uint32_t size, uint64_t next,
-		      uint64_t seen)
-{
-	b->m = malloc(sizeof(*b->m));
-	/* Of exactly this size, so that a step outside is found. */
-	b->w = malloc(kdtls_window_bytes(size));
-	if (!b->m || !b->w)
-		die("malloc");
-	memset(b->w, 0x5a, kdtls_window_bytes(size));
-	model_init(b->m, size, next, seen);
-	kdtls_window_init(b->w, size, next, seen);
-}
-
-static void both_free(struct both *b)
-{
-	free(b->m);
-	free(b->w);
-}
-
-/* Both say the same of @n, and of committing it if @commit. */
-static bool agree(struct both *b, uint64_t n, bool commit)
-{
-	int want = model_check(b->m, n);
-
-	if (kdtls_window_check(b->w, n) != want)
-		return false;
-	if (commit) {
-		if (kdtls_window_commit(b->w, n) != want)
-			return false;
-		if (!want)
-			model_commit(b->m, n);
-	}
-	return b->w->next == b->m->next && b->w->size == b->m->size;
-}
+#include "model.h"
 
 static uint64_t rnd64(void)
 {
@@ -227,7 +120,7 @@ TEST_F(window, like_the_model)
 				TH_LOG("number %llu, next %llu",
 				       (unsigned long long)n,
 				       (unsigned long long)self->b.m->next);
-			if (self->b.m->seen.count > SLOTS / 2)
+			if (model_full(self->b.m))
 				break;
 		}
 		both_free(&self->b);
@@ -298,6 +191,111 @@ TEST_F(window, last_number)
 	EXPECT_TRUE(agree(&self->b, KDTLS_SEQ_END - variant->size - 1, true));
 	EXPECT_EQ(KDTLS_SEQ_END, self->b.w->next);
 	both_free(&self->b);
+}
+
+/*
+ * Many short sequences, and some long ones, each in a window of any size. What
+ * differs is where they take place.
+ */
+FIXTURE(sequences) {
+	struct both b;
+};
+
+FIXTURE_VARIANT(sequences) {
+	uint64_t (*start)(void);
+};
+
+static uint64_t at_zero(void)
+{
+	return rnd(3) ? rnd(300) : 0;
+}
+
+static uint64_t at_a_power(void)
+{
+	return (1ULL << (7 + rnd(41))) + rnd(200) - 100;
+}
+
+static uint64_t anywhere(void)
+{
+	return rnd64() % KDTLS_SEQ_END;
+}
+
+static uint64_t at_the_end(void)
+{
+	return KDTLS_SEQ_END - rnd(rnd(2) ? 100 : 9000);
+}
+
+FIXTURE_VARIANT_ADD(sequences, at_zero) { .start = at_zero };
+FIXTURE_VARIANT_ADD(sequences, at_a_power) { .start = at_a_power };
+FIXTURE_VARIANT_ADD(sequences, anywhere) { .start = anywhere };
+FIXTURE_VARIANT_ADD(sequences, at_the_end) { .start = at_the_end };
+
+FIXTURE_SETUP(sequences)
+{
+}
+
+FIXTURE_TEARDOWN(sequences)
+{
+}
+
+/* Small ones, those at the edge of a word of the bitmap, and all others. */
+static uint32_t pick_size(void)
+{
+	uint32_t size;
+
+	switch (rnd(4)) {
+	case 0:
+		return 32 + rnd(100);
+	case 1:
+		size = 64 * (1 + rnd(128)) - 2 + rnd(5);
+		return size <= 8192 ? size : 8192;
+	default:
+		return 32 + rnd(8192 - 32 + 1);
+	}
+}
+
+/* As pick(), and now and then far away, or what was there before. */
+static uint64_t pick_any(const struct both *b, const uint64_t *before)
+{
+	switch (rnd(32)) {
+	case 0:
+		return rnd64() % KDTLS_SEQ_END;
+	case 1:
+		return KDTLS_SEQ_END - 1 - rnd(200);
+	case 2:
+	case 3:
+		return before[rnd(8)];
+	default:
+		return pick(b);
+	}
+}
+
+static bool run_sequence(struct both *b, uint64_t start, uint64_t *at)
+{
+	uint32_t steps = rnd(4000) ? 4 + rnd(24) : 1000 + rnd(4000), i;
+	uint64_t before[8] = { 0 };
+	bool same = true;
+
+	both_init(b, pick_size(), start, rnd64());
+	for (i = 0; same && i < steps; i++) {
+		*at = pick_any(b, before);
+		before[i % 8] = *at;
+		same = agree(b, *at, rnd(8));
+	}
+	both_free(b);
+	return same;
+}
+
+TEST_F(sequences, like_the_model)
+{
+	long left = env_long("KDTLS_SEQUENCES", 10000000) / 4;
+	uint64_t n = 0;
+
+	while (left--)
+		ASSERT_TRUE(run_sequence(&self->b, variant->start(), &n))
+			TH_LOG("size %u, number %llu, next %llu",
+			       self->b.m->size, (unsigned long long)n,
+			       (unsigned long long)self->b.m->next);
 }
 
 /* In memory as well: what is around the window stays as it is. */
