@@ -24,7 +24,7 @@ export KDTLS_TOP := $(top)
 export KSELFTEST_DIR := $(selftests)
 export PREFIX DESTDIR
 
-.PHONY: all setup module user tests check check-debug check-all demo lint \
+.PHONY: all setup module user tests check check-debug check-all fuzz demo lint \
 	install uninstall clean distclean help
 
 all: module user tests ## build the module for KERNEL (stock), the library, the tests
@@ -67,6 +67,11 @@ check-all: ## run every test, those of the kernel on all kernels
 	$(Q)scripts/setup build vm test
 	$(Q)$(MAKE) --no-print-directory all KERNEL=stock
 	$(Q)scripts/check --host -k stock -k 6.12 -k plain -k debug
+
+fuzz: ## feed what reads the network's bytes with millions of inputs, for 5 minutes
+	$(Q)scripts/setup build
+	$(Q)$(MAKE) --no-print-directory -C selftests fuzz
+	$(Q)build/selftests/host/fuzz --full
 
 demo: ## show what the module does
 	$(Q)scripts/setup build vm test
