@@ -78,7 +78,7 @@ demo: ## show what the module does
 	$(Q)$(MAKE) --no-print-directory all KERNEL=stock
 	$(Q)scripts/demo
 
-lint: ## check the style of all sources, and run sparse
+lint: ## check the style of all sources, and run sparse and coccinelle
 	$(Q)scripts/setup build lint
 	$(Q)scripts/lint
 
