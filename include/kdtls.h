@@ -259,7 +259,10 @@ int kdtls_config_set_verify(struct kdtls_config *config,
 /* SNI and the name to verify, for a client. Without it: the host's name. */
 int kdtls_config_set_server_name(struct kdtls_config *config, const char *name);
 
-/* An OpenSSL cipher list; NULL for the AEAD suites that kdtls has. */
+/*
+ * An OpenSSL cipher list; NULL for the AEAD suites that kdtls has, those with a
+ * tag of 8 bytes (CCM_8) excepted.
+ */
 int kdtls_config_set_ciphers(struct kdtls_config *config, const char *list);
 
 /* Protocols in order of preference, ended by NULL (RFC 7301). */

@@ -14,11 +14,15 @@
 #include "config.h"
 #include "log.h"
 
-/* The AEAD suites that kdtls has, with forward secrecy. */
+/*
+ * The AEAD suites that kdtls has, with forward secrecy, those that few need last.
+ * A tag of 8 bytes is for those who ask for it.
+ */
 #define CIPHERS \
 	"ECDHE-ECDSA-AES128-GCM-SHA256:ECDHE-RSA-AES128-GCM-SHA256:" \
 	"ECDHE-ECDSA-AES256-GCM-SHA384:ECDHE-RSA-AES256-GCM-SHA384:" \
-	"ECDHE-ECDSA-CHACHA20-POLY1305:ECDHE-RSA-CHACHA20-POLY1305"
+	"ECDHE-ECDSA-CHACHA20-POLY1305:ECDHE-RSA-CHACHA20-POLY1305:" \
+	"ECDHE-ECDSA-AES128-CCM:ECDHE-ECDSA-AES256-CCM"
 
 /* What hangs on an SSL_CTX: it outlives the endpoint if OpenSSL wants it to. */
 struct extra {

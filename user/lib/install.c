@@ -80,8 +80,21 @@ union crypto_info {
 	struct dtls_crypto_info				info;
 	struct dtls12_crypto_info_aes_gcm_128		gcm128;
 	struct dtls12_crypto_info_aes_gcm_256		gcm256;
+	struct dtls12_crypto_info_aes_ccm_128		ccm128;
+	struct dtls12_crypto_info_aes_ccm_256		ccm256;
+	struct dtls12_crypto_info_aes_ccm_8_128		ccm8;
 	struct dtls12_crypto_info_chacha20_poly1305	chacha;
 };
+
+/* A structure with salt and explicit nonce; its value is the size. */
+#define FILL_SALTED(to)							\
+	({								\
+		if (tx)							\
+			kdtls_put_be64((to).iv, n->nonce);		\
+		memcpy((to).key, key, sizeof((to).key));		\
+		memcpy((to).salt, salt, sizeof((to).salt));		\
+		sizeof(to);						\
+	})
 
 /* Returns the size of the structure that the cipher takes. */
 static socklen_t fill(union crypto_info *u, bool tx,
@@ -99,17 +112,15 @@ static socklen_t fill(union crypto_info *u, bool tx,
 
 	switch (k->cipher->type) {
 	case DTLS_CIPHER_AES_GCM_128:
-		if (tx)
-			kdtls_put_be64(u->gcm128.iv, n->nonce);
-		memcpy(u->gcm128.key, key, sizeof(u->gcm128.key));
-		memcpy(u->gcm128.salt, salt, sizeof(u->gcm128.salt));
-		return sizeof(u->gcm128);
+		return FILL_SALTED(u->gcm128);
 	case DTLS_CIPHER_AES_GCM_256:
-		if (tx)
-			kdtls_put_be64(u->gcm256.iv, n->nonce);
-		memcpy(u->gcm256.key, key, sizeof(u->gcm256.key));
-		memcpy(u->gcm256.salt, salt, sizeof(u->gcm256.salt));
-		return sizeof(u->gcm256);
+		return FILL_SALTED(u->gcm256);
+	case DTLS_CIPHER_AES_CCM_128:
+		return FILL_SALTED(u->ccm128);
+	case DTLS_CIPHER_AES_CCM_256:
+		return FILL_SALTED(u->ccm256);
+	case DTLS_CIPHER_AES_CCM_8_128:
+		return FILL_SALTED(u->ccm8);
 	default:
 		memcpy(u->chacha.iv, salt, sizeof(u->chacha.iv));
 		memcpy(u->chacha.key, key, sizeof(u->chacha.key));

@@ -5,6 +5,7 @@
  * master secrets, PSK and resumption change the master secret, and nothing here.
  */
 #include <openssl/core_names.h>
+#include <openssl/err.h>
 #include <openssl/evp.h>
 #include <openssl/kdf.h>
 #include <openssl/objects.h>
@@ -19,6 +20,26 @@
 
 #define LABEL "key expansion"
 
+/* OpenSSL has one NID for CCM and CCM_8 (RFC 6655, RFC 7251). */
+static bool has_short_tag(const SSL_CIPHER *suite)
+{
+	switch (SSL_CIPHER_get_id(suite)) {
+	case TLS1_CK_RSA_WITH_AES_128_CCM_8:
+	case TLS1_CK_RSA_WITH_AES_256_CCM_8:
+	case TLS1_CK_DHE_RSA_WITH_AES_128_CCM_8:
+	case TLS1_CK_DHE_RSA_WITH_AES_256_CCM_8:
+	case TLS1_CK_PSK_WITH_AES_128_CCM_8:
+	case TLS1_CK_PSK_WITH_AES_256_CCM_8:
+	case TLS1_CK_DHE_PSK_WITH_AES_128_CCM_8:
+	case TLS1_CK_DHE_PSK_WITH_AES_256_CCM_8:
+	case TLS1_CK_ECDHE_ECDSA_WITH_AES_128_CCM_8:
+	case TLS1_CK_ECDHE_ECDSA_WITH_AES_256_CCM_8:
+		return true;
+	default:
+		return false;
+	}
+}
+
 const struct kdtls_cipher *kdtls_keys_cipher(const SSL *ssl)
 {
 	const SSL_CIPHER *suite = SSL_get_current_cipher(ssl);
@@ -32,6 +53,14 @@ const struct kdtls_cipher *kdtls_keys_cipher(const SSL *ssl)
 		return kdtls_cipher_find(DTLS_CIPHER_AES_GCM_128);
 	case NID_aes_256_gcm:
 		return kdtls_cipher_find(DTLS_CIPHER_AES_GCM_256);
+	case NID_aes_128_ccm:
+		return kdtls_cipher_find(has_short_tag(suite) ?
+					 DTLS_CIPHER_AES_CCM_8_128 :
+					 DTLS_CIPHER_AES_CCM_128);
+	case NID_aes_256_ccm:
+		/* AES-256-CCM_8 is nobody's cipher. */
+		return has_short_tag(suite) ? NULL :
+		       kdtls_cipher_find(DTLS_CIPHER_AES_CCM_256);
 	case NID_chacha20_poly1305:
 		return kdtls_cipher_find(DTLS_CIPHER_CHACHA20_POLY1305);
 	default:
@@ -145,6 +174,13 @@ void kdtls_keys_free(struct kdtls_keys *keys)
 	kdtls_secret_free(keys, sizeof(*keys));
 }
 
+static bool is_ccm(const struct kdtls_cipher *cipher)
+{
+	return cipher->type == DTLS_CIPHER_AES_CCM_128 ||
+	       cipher->type == DTLS_CIPHER_AES_CCM_256 ||
+	       cipher->type == DTLS_CIPHER_AES_CCM_8_128;
+}
+
 static const EVP_CIPHER *evp_cipher(const struct kdtls_cipher *cipher)
 {
 	switch (cipher->type) {
@@ -152,16 +188,40 @@ static const EVP_CIPHER *evp_cipher(const struct kdtls_cipher *cipher)
 		return EVP_aes_128_gcm();
 	case DTLS_CIPHER_AES_GCM_256:
 		return EVP_aes_256_gcm();
+	case DTLS_CIPHER_AES_CCM_128:
+	case DTLS_CIPHER_AES_CCM_8_128:
+		return EVP_aes_128_ccm();
+	case DTLS_CIPHER_AES_CCM_256:
+		return EVP_aes_256_ccm();
 	default:
 		return EVP_chacha20_poly1305();
 	}
+}
+
+/*
+ * CCM wants the sizes of nonce and tag in front of the key, and the size of the
+ * text in front of the additional data. The others do not mind the former.
+ */
+static bool begin(EVP_CIPHER_CTX *ctx, const struct kdtls_cipher *cipher,
+		  const u8 *key, const u8 *nonce, const u8 *tag, int payload)
+{
+	int n;
+
+	return EVP_DecryptInit_ex(ctx, evp_cipher(cipher), NULL, NULL, NULL) &&
+	       EVP_CIPHER_CTX_ctrl(ctx, EVP_CTRL_AEAD_SET_IVLEN,
+				   KDTLS_NONCE_LEN, NULL) > 0 &&
+	       EVP_CIPHER_CTX_ctrl(ctx, EVP_CTRL_AEAD_SET_TAG, cipher->tag_len,
+				   (void *)tag) > 0 &&
+	       EVP_DecryptInit_ex(ctx, NULL, NULL, key, nonce) &&
+	       (!is_ccm(cipher) ||
+		EVP_DecryptUpdate(ctx, NULL, &n, NULL, payload));
 }
 
 int kdtls_keys_open(const struct kdtls_cipher *cipher, const u8 *key,
 		    const u8 *salt, const u8 *rec, size_t len, u8 *out)
 {
 	const u8 *body = rec + KDTLS_HEADER_LEN;
-	u8 nonce[KDTLS_NONCE_LEN], aad[KDTLS_AAD_LEN], tag[KDTLS_TAG_MAX];
+	u8 nonce[KDTLS_NONCE_LEN], aad[KDTLS_AAD_LEN];
 	struct kdtls_record head;
 	EVP_CIPHER_CTX *ctx;
 	int payload, n;
@@ -175,16 +235,19 @@ int kdtls_keys_open(const struct kdtls_cipher *cipher, const u8 *key,
 	kdtls_nonce(cipher, salt, head.epoch, head.seq, body, nonce);
 	kdtls_record_aad(&head, (u16)payload, aad);
 	body += cipher->explicit_len;
-	memcpy(tag, body + payload, cipher->tag_len);
 
+	/*
+	 * CCM leaves an error where OpenSSL looks for those of the connection,
+	 * which may be reading just now.
+	 */
+	ERR_set_mark();
 	ctx = EVP_CIPHER_CTX_new();
-	ok = ctx &&
-	     EVP_DecryptInit_ex(ctx, evp_cipher(cipher), NULL, key, nonce) &&
+	/* CCM verifies in the last update, the others in the end. */
+	ok = ctx && begin(ctx, cipher, key, nonce, body + payload, payload) &&
 	     EVP_DecryptUpdate(ctx, NULL, &n, aad, sizeof(aad)) &&
-	     EVP_DecryptUpdate(ctx, out, &n, body, payload) &&
-	     EVP_CIPHER_CTX_ctrl(ctx, EVP_CTRL_AEAD_SET_TAG, cipher->tag_len,
-				 tag) &&
+	     EVP_DecryptUpdate(ctx, out, &n, body, payload) > 0 &&
 	     EVP_DecryptFinal_ex(ctx, out + payload, &n) > 0;
 	EVP_CIPHER_CTX_free(ctx);
+	ERR_pop_to_mark();
 	return ok ? payload : -EBADMSG;
 }

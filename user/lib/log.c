@@ -64,7 +64,7 @@ const char *kdtls_strerror(int err)
 	case EOPNOTSUPP:
 		return "kdtls does not have this cipher suite or operation";
 	case ENOENT:
-		return "the kernel lacks this cipher, CONFIG_CRYPTO_GCM or CONFIG_CRYPTO_CHACHA20POLY1305";
+		return "the kernel lacks this cipher, CONFIG_CRYPTO_GCM, CONFIG_CRYPTO_CCM or CONFIG_CRYPTO_CHACHA20POLY1305";
 	case EPROTONOSUPPORT:
 		return "not DTLS 1.2 over UDP";
 	case ENOTRECOVERABLE:

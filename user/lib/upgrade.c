@@ -58,7 +58,7 @@ static int check_ssl(SSL *ssl)
 	if (SSL_get_shutdown(ssl))
 		return kdtls_fail(-EPIPE, "the session is being closed");
 	if (!kdtls_keys_cipher(ssl))
-		return kdtls_fail(-EOPNOTSUPP, "kdtls does not have %s: use an AES-GCM or ChaCha20-Poly1305 suite",
+		return kdtls_fail(-EOPNOTSUPP, "kdtls does not have %s: use an AES-GCM, AES-CCM, AES-128-CCM_8 or ChaCha20-Poly1305 suite",
 				  SSL_get_cipher_name(ssl));
 	return check_flushed(t);
 }

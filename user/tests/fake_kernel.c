@@ -97,11 +97,44 @@ static int attach(int fd)
 	return 0;
 }
 
-static int install(struct fake *f, bool tx, const void *v, socklen_t n)
+/* Of a structure with salt and explicit nonce. */
+#define TAKE_SALTED(type)						\
+	({								\
+		const struct dtls12_crypto_info_##type *c = v;		\
+									\
+		if (n == sizeof(*c)) {					\
+			memcpy(d->key, c->key, sizeof(c->key));		\
+			memcpy(d->salt, c->salt, sizeof(c->salt));	\
+			d->nonce = kdtls_get_be64(c->iv);		\
+		}							\
+		n == sizeof(*c);					\
+	})
+
+static bool take_keys(struct direction *d, const void *v, socklen_t n)
 {
 	const struct dtls12_crypto_info_chacha20_poly1305 *chacha = v;
-	const struct dtls12_crypto_info_aes_gcm_128 *g128 = v;
-	const struct dtls12_crypto_info_aes_gcm_256 *g256 = v;
+
+	switch (chacha->info.cipher_type) {
+	case DTLS_CIPHER_AES_GCM_128:
+		return TAKE_SALTED(aes_gcm_128);
+	case DTLS_CIPHER_AES_GCM_256:
+		return TAKE_SALTED(aes_gcm_256);
+	case DTLS_CIPHER_AES_CCM_128:
+		return TAKE_SALTED(aes_ccm_128);
+	case DTLS_CIPHER_AES_CCM_256:
+		return TAKE_SALTED(aes_ccm_256);
+	case DTLS_CIPHER_AES_CCM_8_128:
+		return TAKE_SALTED(aes_ccm_8_128);
+	}
+	if (n != sizeof(*chacha))
+		return false;
+	memcpy(d->key, chacha->key, sizeof(chacha->key));
+	memcpy(d->salt, chacha->iv, sizeof(chacha->iv));
+	return true;
+}
+
+static int install(struct fake *f, bool tx, const void *v, socklen_t n)
+{
 	const struct dtls_crypto_info *info = v;
 	struct direction *d = tx ? &f->tx : &f->rx;
 	int *inject = tx ? &fake_fail_tx : &fake_fail_rx;
@@ -118,27 +151,8 @@ static int install(struct fake *f, bool tx, const void *v, socklen_t n)
 	    info->epoch != 1 || (tx && (info->window || info->seen)))
 		return fail(EINVAL);
 	d->seq = info->rec_seq;
-	switch (info->cipher_type) {
-	case DTLS_CIPHER_AES_GCM_128:
-		if (n != sizeof(*g128))
-			return fail(EINVAL);
-		memcpy(d->key, g128->key, sizeof(g128->key));
-		memcpy(d->salt, g128->salt, sizeof(g128->salt));
-		d->nonce = kdtls_get_be64(g128->iv);
-		break;
-	case DTLS_CIPHER_AES_GCM_256:
-		if (n != sizeof(*g256))
-			return fail(EINVAL);
-		memcpy(d->key, g256->key, sizeof(g256->key));
-		memcpy(d->salt, g256->salt, sizeof(g256->salt));
-		d->nonce = kdtls_get_be64(g256->iv);
-		break;
-	default:
-		if (n != sizeof(*chacha))
-			return fail(EINVAL);
-		memcpy(d->key, chacha->key, sizeof(chacha->key));
-		memcpy(d->salt, chacha->iv, sizeof(chacha->iv));
-	}
+	if (!take_keys(d, v, n))
+		return fail(EINVAL);
 	if (!tx && d->nonce)
 		return fail(EINVAL);
 	d->cipher = kdtls_cipher_find(info->cipher_type);

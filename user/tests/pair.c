@@ -164,11 +164,37 @@ bool pair_has_finished(const u8 *buf, size_t len)
 
 static const EVP_CIPHER *evp(const struct kdtls_cipher *cipher)
 {
-	if (cipher->type == DTLS_CIPHER_AES_GCM_128)
+	switch (cipher->type) {
+	case DTLS_CIPHER_AES_GCM_128:
 		return EVP_aes_128_gcm();
-	if (cipher->type == DTLS_CIPHER_AES_GCM_256)
+	case DTLS_CIPHER_AES_GCM_256:
 		return EVP_aes_256_gcm();
+	case DTLS_CIPHER_AES_CCM_128:
+	case DTLS_CIPHER_AES_CCM_8_128:
+		return EVP_aes_128_ccm();
+	case DTLS_CIPHER_AES_CCM_256:
+		return EVP_aes_256_ccm();
+	}
 	return EVP_chacha20_poly1305();
+}
+
+/* CCM is told all sizes first. */
+static void seal_begin(EVP_CIPHER_CTX *ctx, const struct kdtls_cipher *cipher,
+		       const u8 *key, const u8 *nonce, size_t len)
+{
+	const EVP_CIPHER *type = evp(cipher);
+	bool ccm = EVP_CIPHER_get_mode(type) == EVP_CIPH_CCM_MODE;
+	int n;
+
+	EVP_EncryptInit_ex(ctx, type, NULL, NULL, NULL);
+	if (ccm) {
+		EVP_CIPHER_CTX_ctrl(ctx, EVP_CTRL_AEAD_SET_IVLEN, 12, NULL);
+		EVP_CIPHER_CTX_ctrl(ctx, EVP_CTRL_AEAD_SET_TAG,
+				    cipher->tag_len, NULL);
+	}
+	EVP_EncryptInit_ex(ctx, NULL, NULL, key, nonce);
+	if (ccm)
+		EVP_EncryptUpdate(ctx, NULL, &n, NULL, (int)len);
 }
 
 size_t pair_seal(const struct kdtls_cipher *cipher, const u8 *key,
@@ -192,7 +218,7 @@ size_t pair_seal(const struct kdtls_cipher *cipher, const u8 *key,
 	kdtls_nonce(cipher, salt, 1, seq, body, full);
 	kdtls_record_aad(&rec, (u16)len, aad);
 	body += cipher->explicit_len;
-	EVP_EncryptInit_ex(ctx, evp(cipher), NULL, key, full);
+	seal_begin(ctx, cipher, key, full, len);
 	EVP_EncryptUpdate(ctx, NULL, &n, aad, sizeof(aad));
 	EVP_EncryptUpdate(ctx, body, &n, data, (int)len);
 	EVP_EncryptFinal_ex(ctx, body + len, &n);

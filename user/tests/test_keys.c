@@ -4,6 +4,8 @@
  * with the other's derived keys, and records sealed with derived keys and the
  * tracked numbers are taken by OpenSSL.
  */
+#include <openssl/err.h>
+
 #include "pair.h"
 #include "tap.h"
 
@@ -41,6 +43,8 @@ static void sent_opens(struct side *from, struct side *to, const char *text)
 	CHECK_EQ(kdtls_keys_open(rx->cipher, rx->rx_key, rx->rx_salt,
 				 from->last, from->last_len - 1, plain),
 		 -EBADMSG);
+	/* Nothing of it is an error of the connection. */
+	CHECK_EQ(ERR_peek_error(), 0);
 out:
 	kdtls_keys_free(tx);
 	kdtls_keys_free(rx);
@@ -77,7 +81,10 @@ static void both_ways(struct pair *p)
 	sealed_is_taken(&p->server, &p->client);
 }
 
-/* The explicit nonce goes on where OpenSSL stopped, and never back. */
+/*
+ * The explicit nonce goes on where OpenSSL stopped, and never back: from a random
+ * one with GCM, with CCM from what it makes of the record's number.
+ */
 static void nonce_continues(struct side *side)
 {
 	const struct kdtls_cipher *c = kdtls_keys_cipher(side->ssl);
@@ -155,6 +162,55 @@ static void chacha_rsa(void)
 	      DTLS_CIPHER_CHACHA20_POLY1305);
 }
 
+static void ccm128_ecdsa(void)
+{
+	suite("ECDHE-ECDSA-AES128-CCM", "EC", DTLS_CIPHER_AES_CCM_128);
+}
+
+static void ccm256_ecdsa(void)
+{
+	suite("ECDHE-ECDSA-AES256-CCM", "EC", DTLS_CIPHER_AES_CCM_256);
+}
+
+static void ccm8_ecdsa(void)
+{
+	suite("ECDHE-ECDSA-AES128-CCM8", "EC", DTLS_CIPHER_AES_CCM_8_128);
+}
+
+/* One NID is two ciphers: the suite decides which, in every key exchange. */
+static void ccm_or_ccm8(const char *name, const char *kind, u16 type)
+{
+	const struct kdtls_cipher *c;
+	struct pair p;
+
+	pair_init(&p, name, kind);
+	SSL_CTX_set_dh_auto(p.server_ctx, 1);
+	pair_connect(&p, NULL);
+	CHECK(pair_handshake(&p));
+	c = kdtls_keys_cipher(p.client.ssl);
+	CHECK_EQ(c ? c->type : 0, type);
+	if (c)
+		both_ways(&p);
+	pair_free(&p);
+}
+
+static void ccm_suites(void)
+{
+	ccm_or_ccm8("AES128-CCM", "RSA", DTLS_CIPHER_AES_CCM_128);
+	ccm_or_ccm8("AES256-CCM", "RSA", DTLS_CIPHER_AES_CCM_256);
+	ccm_or_ccm8("AES128-CCM8", "RSA", DTLS_CIPHER_AES_CCM_8_128);
+	ccm_or_ccm8("DHE-RSA-AES128-CCM", "RSA", DTLS_CIPHER_AES_CCM_128);
+	ccm_or_ccm8("DHE-RSA-AES256-CCM", "RSA", DTLS_CIPHER_AES_CCM_256);
+	ccm_or_ccm8("DHE-RSA-AES128-CCM8", "RSA", DTLS_CIPHER_AES_CCM_8_128);
+}
+
+static void no_ccm8_of_256(void)
+{
+	ccm_or_ccm8("ECDHE-ECDSA-AES256-CCM8", "EC", 0);
+	ccm_or_ccm8("AES256-CCM8", "RSA", 0);
+	ccm_or_ccm8("DHE-RSA-AES256-CCM8", "RSA", 0);
+}
+
 /* An older master secret derivation must make no difference. */
 static void no_extended_master_secret(void)
 {
@@ -175,27 +231,36 @@ static void static_rsa(void)
 }
 
 /* A record of nothing but a tag opens to nothing. */
-static void empty_record(void)
+static void empty_record_of(const char *list)
 {
 	struct kdtls_keys *k = NULL;
 	u8 rec[64], plain[16];
 	struct pair p;
 	size_t n;
 
-	pair_init(&p, "ECDHE-RSA-AES128-GCM-SHA256:ECDHE-RSA-CHACHA20-POLY1305",
-		  "RSA");
+	pair_init(&p, list, "EC");
 	pair_connect(&p, NULL);
 	CHECK(pair_handshake(&p));
 	if (!kdtls_keys_derive(p.client.ssl, &k)) {
 		n = pair_seal(k->cipher, k->tx_key, k->tx_salt,
 			      DTLS_CT_APPLICATION_DATA, 5, 6, "", 0, rec);
+		CHECK_EQ(n, kdtls_overhead(k->cipher));
 		CHECK_EQ(kdtls_keys_open(k->cipher, k->tx_key, k->tx_salt, rec,
 					 n, plain), 0);
 		CHECK_EQ(kdtls_keys_open(k->cipher, k->rx_key, k->rx_salt, rec,
 					 n, plain), -EBADMSG);
 	}
+	CHECK(k);
 	kdtls_keys_free(k);
 	pair_free(&p);
+}
+
+static void empty_record(void)
+{
+	empty_record_of("ECDHE-ECDSA-AES128-GCM-SHA256");
+	empty_record_of("ECDHE-ECDSA-AES128-CCM");
+	empty_record_of("ECDHE-ECDSA-AES128-CCM8");
+	empty_record_of("ECDHE-ECDSA-CHACHA20-POLY1305");
 }
 
 static void too_early(void)
@@ -220,6 +285,11 @@ static const struct tap_test tests[] = {
 	{ "AES-256-GCM, RSA, full and resumed", gcm256_rsa },
 	{ "ChaCha20-Poly1305, ECDSA, full and resumed", chacha_ecdsa },
 	{ "ChaCha20-Poly1305, RSA, full and resumed", chacha_rsa },
+	{ "AES-128-CCM, ECDSA, full and resumed", ccm128_ecdsa },
+	{ "AES-256-CCM, ECDSA, full and resumed", ccm256_ecdsa },
+	{ "AES-128-CCM_8, ECDSA, full and resumed", ccm8_ecdsa },
+	{ "CCM and CCM_8 in other key exchanges", ccm_suites },
+	{ "AES-256-CCM_8 is not taken for AES-256-CCM", no_ccm8_of_256 },
 	{ "without extended master secret", no_extended_master_secret },
 	{ "static RSA key exchange", static_rsa },
 	{ "an empty record", empty_record },

@@ -21,6 +21,9 @@
 #include "pki.h"
 #include "tap.h"
 
+#define GCM256	"ECDHE-ECDSA-AES256-GCM-SHA384"
+#define CCM8	"ECDHE-ECDSA-AES128-CCM8"
+
 /* ---- a server and clients ---- */
 
 struct world {
@@ -411,7 +414,8 @@ static void openssl_to_kernel(void)
 	sizes(KDTLS_OFFLOAD_OFF, KDTLS_OFFLOAD_REQUIRE);
 }
 
-static void cipher(const char *list, unsigned int overhead)
+/* A server of default suites, unless @serve is set. */
+static void cipher(const char *list, const char *serve, unsigned int overhead)
 {
 	struct kdtls_config *server, *client;
 	struct world w = { .sessions = 0 };
@@ -420,11 +424,13 @@ static void cipher(const char *list, unsigned int overhead)
 	use_kernel(true);
 	server = server_config(&w, KDTLS_OFFLOAD_REQUIRE);
 	client = client_config(&w, KDTLS_OFFLOAD_OFF);
+	kdtls_config_set_ciphers(server, serve);
 	kdtls_config_set_ciphers(client, list);
 	NEED(world_open(&w, server, client, "127.0.0.1"));
 	NEED(world_connect(&w));
 	echo(&w, 1000);
 	echo(&w, 1);
+	NEED(w.peer);
 	kdtls_session_info(w.peer, &i, sizeof(i));
 	CHECK_EQ(i.overhead, overhead);
 	CHECK(!strcmp(i.cipher, list));
@@ -434,9 +440,61 @@ static void cipher(const char *list, unsigned int overhead)
 
 static void ciphers(void)
 {
-	cipher("ECDHE-ECDSA-AES128-GCM-SHA256", 37);
-	cipher("ECDHE-ECDSA-AES256-GCM-SHA384", 37);
-	cipher("ECDHE-ECDSA-CHACHA20-POLY1305", 29);
+	cipher("ECDHE-ECDSA-AES128-GCM-SHA256", NULL, 37);
+	cipher("ECDHE-ECDSA-AES256-GCM-SHA384", NULL, 37);
+	cipher("ECDHE-ECDSA-CHACHA20-POLY1305", NULL, 29);
+	cipher("ECDHE-ECDSA-AES128-CCM", NULL, 37);
+	cipher("ECDHE-ECDSA-AES256-CCM", NULL, 37);
+	cipher(CCM8, CCM8, 29);
+}
+
+/* A client that has nothing else gets no short tag unless the server says so. */
+static void short_tags_are_asked_for(void)
+{
+	struct kdtls_config *client;
+	struct world w = { .sessions = 0 };
+
+	use_kernel(true);
+	client = client_config(&w, KDTLS_OFFLOAD_AUTO);
+	kdtls_config_set_ciphers(client, CCM8);
+	NEED(world_open(&w, server_config(&w, KDTLS_OFFLOAD_AUTO), client,
+			"127.0.0.1"));
+	NEED(!kdtls_endpoint_connect(w.client, "127.0.0.1", w.port, &w.s));
+	UNTIL(&w, w.closed == 2);
+	CHECK_EQ(w.opened, 0);
+	world_end(&w);
+	use_kernel(false);
+}
+
+/* OpenSSL has suites that kdtls does not have: it carries them itself. */
+static void suite_of_openssl(const char *name)
+{
+	struct kdtls_config *server, *client;
+	struct world w = { .sessions = 0 };
+	struct kdtls_session_info i;
+
+	use_kernel(true);
+	server = server_config(&w, KDTLS_OFFLOAD_AUTO);
+	client = client_config(&w, KDTLS_OFFLOAD_AUTO);
+	kdtls_config_set_ciphers(server, name);
+	kdtls_config_set_ciphers(client, name);
+	NEED(world_open(&w, server, client, "127.0.0.1"));
+	NEED(world_connect(&w));
+	echo(&w, 1000);
+	kdtls_session_info(w.s, &i, sizeof(i));
+	CHECK_EQ(i.offloaded, 0);
+	CHECK(strstr(i.offload_reason, name));
+	kdtls_session_info(w.peer, &i, sizeof(i));
+	CHECK_EQ(i.offloaded, 0);
+	CHECK(strstr(i.offload_reason, name));
+	world_end(&w);
+	use_kernel(false);
+}
+
+static void suites_of_openssl(void)
+{
+	suite_of_openssl("ECDHE-ECDSA-AES256-CCM8");
+	suite_of_openssl("ECDHE-ECDSA-AES128-SHA256");
 }
 
 static void train(enum kdtls_offload offload)
@@ -1155,7 +1213,31 @@ struct own {
 	int	fd[2];
 };
 
-static void own_init(struct own *o)
+/* @session to resume, or NULL. */
+static void own_ssl(struct own *o, SSL_SESSION *session)
+{
+	struct sockaddr_storage ss;
+	socklen_t len;
+	BIO *bio;
+	int i;
+
+	for (i = 0; i < 2; i++) {
+		len = sizeof(ss);
+		getsockname(o->fd[1 - i], (struct sockaddr *)&ss, &len);
+		SSL_free(o->ssl[i]);
+		o->ssl[i] = SSL_new(o->ctx[i]);
+		bio = BIO_new_dgram(o->fd[i], BIO_NOCLOSE);
+		BIO_ctrl(bio, BIO_CTRL_DGRAM_SET_CONNECTED, 0, &ss);
+		BIO_set_nbio(bio, 1);
+		SSL_set_bio(o->ssl[i], bio, bio);
+	}
+	SSL_set_connect_state(o->ssl[0]);
+	SSL_set_accept_state(o->ssl[1]);
+	if (session)
+		SSL_set_session(o->ssl[0], session);
+}
+
+static void own_init(struct own *o, const char *suite)
 {
 	struct sockaddr_in in = {
 		.sin_family = AF_INET,
@@ -1163,9 +1245,9 @@ static void own_init(struct own *o)
 	};
 	struct sockaddr_storage ss;
 	socklen_t len;
-	BIO *bio;
 	int i;
 
+	memset(o, 0, sizeof(*o));
 	for (i = 0; i < 2; i++) {
 		o->fd[i] = socket(AF_INET, SOCK_DGRAM, 0);
 		CHECK(!bind(o->fd[i], (struct sockaddr *)&in, sizeof(in)));
@@ -1175,18 +1257,11 @@ static void own_init(struct own *o)
 		getsockname(o->fd[1 - i], (struct sockaddr *)&ss, &len);
 		CHECK(!connect(o->fd[i], (struct sockaddr *)&ss, len));
 		o->ctx[i] = SSL_CTX_new(DTLS_method());
-		SSL_CTX_set_cipher_list(o->ctx[i],
-					"ECDHE-ECDSA-AES256-GCM-SHA384");
+		SSL_CTX_set_cipher_list(o->ctx[i], suite);
 		pki_use(o->ctx[i], "EC");
-		o->ssl[i] = SSL_new(o->ctx[i]);
-		bio = BIO_new_dgram(o->fd[i], BIO_NOCLOSE);
-		BIO_ctrl(bio, BIO_CTRL_DGRAM_SET_CONNECTED, 0, &ss);
-		BIO_set_nbio(bio, 1);
-		SSL_set_bio(o->ssl[i], bio, bio);
 		BIO_socket_nbio(o->fd[i], 1);
 	}
-	SSL_set_connect_state(o->ssl[0]);
-	SSL_set_accept_state(o->ssl[1]);
+	own_ssl(o, NULL);
 }
 
 static bool own_handshake(struct own *o)
@@ -1231,7 +1306,7 @@ static void upgrade_keeps_data(void)
 	int i;
 
 	use_kernel(true);
-	own_init(&o);
+	own_init(&o, GCM256);
 	CHECK(!kdtls_track(o.ssl[1]));
 	NEED(own_handshake(&o));
 
@@ -1287,7 +1362,7 @@ static void upgrade_seeds_window(void)
 	int i;
 
 	use_kernel(true);
-	own_init(&o);
+	own_init(&o, GCM256);
 	CHECK(!kdtls_track(o.ssl[1]));
 	NEED(own_handshake(&o));
 	for (i = 0; i < 5; i++)
@@ -1315,6 +1390,95 @@ static void upgrade_seeds_window(void)
 	use_kernel(false);
 }
 
+/* The explicit nonce in the datagram that waits at the socket. */
+static u64 nonce_at(int fd)
+{
+	struct pollfd pfd = { .fd = fd, .events = POLLIN };
+	u8 rec[KDTLS_HEADER_LEN + KDTLS_EXPLICIT_MAX] = { 0 };
+
+	poll(&pfd, 1, 2000);
+	CHECK_EQ(recv(fd, rec, sizeof(rec), MSG_PEEK), sizeof(rec));
+	return kdtls_get_be64(rec + KDTLS_HEADER_LEN);
+}
+
+/* Read a message within the time that a slow machine takes. */
+static int ssl_read_soon(SSL *ssl, char *buf, int len)
+{
+	int i, n = -1;
+
+	for (i = 0; i < 2000 && (n = SSL_read(ssl, buf, len)) <= 0; i++)
+		usleep(1000);
+	return n;
+}
+
+/* The server's records go on in the kernel as they were on the wire. */
+static void numbers_continue(struct own *o)
+{
+	struct kdtls_session *s = NULL;
+	char buf[64] = "";
+	u64 nonce;
+
+	CHECK(!kdtls_track(o->ssl[1]));
+	NEED(own_handshake(o));
+	SSL_write(o->ssl[0], "asks", 4);
+	CHECK_EQ(ssl_read_soon(o->ssl[1], buf, sizeof(buf)), 4);
+	SSL_write(o->ssl[1], "answer", 6);
+	nonce = nonce_at(o->fd[0]);
+	CHECK_EQ(ssl_read_soon(o->ssl[0], buf, sizeof(buf)), 6);
+
+	CHECK_EQ(kdtls_upgrade(o->ssl[1], o->fd[1], NULL, &s), 0);
+	NEED(s);
+	if (!have_kernel) {
+		CHECK_EQ(fake_seen.tx_nonce, nonce + 1);
+		/* 0 is Finished, 1 is data. */
+		CHECK_EQ(fake_seen.tx_seq, 2);
+		CHECK_EQ(fake_seen.rx_seq, 2);
+		CHECK_EQ(fake_seen.rx_bits, 3);
+	}
+	CHECK_EQ(kdtls_send(s, "kernel", 6), 6);
+	CHECK_EQ(nonce_at(o->fd[0]), nonce + 1);
+	CHECK_EQ(ssl_read_soon(o->ssl[0], buf, sizeof(buf)), 6);
+	CHECK(!memcmp(buf, "kernel", 6));
+	SSL_write(o->ssl[0], "asks", 4);
+	CHECK_EQ(recv_soon(s, buf, sizeof(buf)), 4);
+	kdtls_destroy(s);
+}
+
+/* Full, and resumed on other sockets. */
+static void upgrade_of(const char *suite)
+{
+	SSL_SESSION *session;
+	struct own o, again;
+	int i;
+
+	own_init(&o, suite);
+	numbers_continue(&o);
+	session = SSL_get1_session(o.ssl[0]);
+	own_init(&again, suite);
+	for (i = 0; i < 2; i++) {
+		SSL_CTX_free(again.ctx[i]);
+		again.ctx[i] = o.ctx[i];
+		SSL_CTX_up_ref(o.ctx[i]);
+	}
+	own_ssl(&again, session);
+	numbers_continue(&again);
+	CHECK(SSL_session_reused(again.ssl[0]));
+	SSL_SESSION_free(session);
+	own_end(&again);
+	own_end(&o);
+}
+
+static void upgrade_continues(void)
+{
+	use_kernel(true);
+	upgrade_of("ECDHE-ECDSA-AES128-GCM-SHA256");
+	upgrade_of(GCM256);
+	upgrade_of("ECDHE-ECDSA-AES128-CCM");
+	upgrade_of("ECDHE-ECDSA-AES256-CCM");
+	upgrade_of(CCM8);
+	use_kernel(false);
+}
+
 /* Without the module the connection is as it was, and can try again. */
 static void upgrade_can_fail(void)
 {
@@ -1327,7 +1491,7 @@ static void upgrade_can_fail(void)
 		printf("# this kernel has the module\n");
 		return;
 	}
-	own_init(&o);
+	own_init(&o, GCM256);
 	CHECK(!kdtls_track(o.ssl[1]));
 	NEED(own_handshake(&o));
 	SSL_write(o.ssl[0], "first", 5);
@@ -1362,8 +1526,8 @@ static void wrong_socket(void)
 	struct kdtls_session *s = NULL;
 	struct own o, other;
 
-	own_init(&o);
-	own_init(&other);
+	own_init(&o, GCM256);
+	own_init(&other, GCM256);
 	CHECK(!kdtls_track(o.ssl[1]));
 	NEED(own_handshake(&o));
 	CHECK_EQ(kdtls_upgrade(o.ssl[1], other.fd[1], NULL, &s), -EBADF);
@@ -1377,6 +1541,8 @@ static const struct tap_test tests[] = {
 	{ "echo, kernel to OpenSSL", kernel_to_openssl },
 	{ "echo, OpenSSL to kernel", openssl_to_kernel },
 	{ "each cipher through the kernel", ciphers },
+	{ "a short tag only where it is asked for", short_tags_are_asked_for },
+	{ "suites that only OpenSSL has", suites_of_openssl },
 	{ "trains", trains },
 	{ "close_notify from both sides", closing },
 	{ "an endpoint closes", endpoint_close },
@@ -1402,6 +1568,7 @@ static const struct tap_test tests[] = {
 	{ "exporter, certificate and ALPN in the handshake callback", exporter },
 	{ "upgrade: data on both sides of the seam", upgrade_keeps_data },
 	{ "upgrade: the window is seeded", upgrade_seeds_window },
+	{ "upgrade: numbers and nonces go on", upgrade_continues },
 	{ "upgrade: a failure leaves the connection usable", upgrade_can_fail },
 	{ "upgrade: another socket", wrong_socket },
 };
