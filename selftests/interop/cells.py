@@ -9,6 +9,9 @@ import peers
 
 RAN = os.path.join(peers.OUT, "ran")
 PEERS = ("openssl", "gnutls", "ours")
+# What is new with these is how they seal and open: for time's sake they get one
+# family each, fewer lines, and nothing with ourselves.
+FEWER = {"aes128ccm": "ipv6", "aes256ccm": "ipv6", "aes128ccm8": "ipv4"}
 
 
 class Cell:
@@ -29,9 +32,11 @@ class Cell:
             if os.path.exists(self.path(suffix)):
                 os.unlink(self.path(suffix))
         # A kernel full of checks takes its time: fewer will do there.
-        count = os.environ.get("KDTLS_LINES", "1000")
+        count = int(os.environ.get("KDTLS_LINES", "1000"))
+        if self.cipher in FEWER:
+            count //= 4
         with open(self.path(".count"), "w", encoding="ascii") as file:
-            file.write(count)
+            file.write(str(count))
 
     def count(self):
         """How many lines this run has."""
@@ -51,5 +56,7 @@ def names():
     """Ours with each peer in both roles; with ourselves once."""
     for peer, role, cipher, family in itertools.product(
             PEERS, ("server", "client"), peers.CIPHERS, peers.ADDRESSES):
+        if cipher in FEWER and (peer == "ours" or FEWER[cipher] != family):
+            continue
         if peer != "ours" or role == "server":
             yield "-".join((peer, role, cipher, family))

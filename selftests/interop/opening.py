@@ -8,19 +8,29 @@ import hmac
 import struct
 
 from cryptography.exceptions import InvalidTag
-from cryptography.hazmat.primitives.ciphers.aead import AESGCM, ChaCha20Poly1305
+from cryptography.hazmat.primitives.ciphers.aead import (
+    AESCCM, AESGCM, ChaCha20Poly1305)
 
 import capture
 from peers import Failure
 
-# Key length, salt length, explicit nonce length, hash of the PRF, AEAD.
+
+
+def ccm_8(key):
+    return AESCCM(key, tag_length=8)
+
+
+# Lengths of key, salt, explicit nonce and tag, hash of the PRF, AEAD.
 SUITES = {
-    0xc02b: (16, 4, 8, "sha256", AESGCM),
-    0xc02f: (16, 4, 8, "sha256", AESGCM),
-    0xc02c: (32, 4, 8, "sha384", AESGCM),
-    0xc030: (32, 4, 8, "sha384", AESGCM),
-    0xcca9: (32, 12, 0, "sha256", ChaCha20Poly1305),
-    0xcca8: (32, 12, 0, "sha256", ChaCha20Poly1305),
+    0xc02b: (16, 4, 8, 16, "sha256", AESGCM),
+    0xc02f: (16, 4, 8, 16, "sha256", AESGCM),
+    0xc02c: (32, 4, 8, 16, "sha384", AESGCM),
+    0xc030: (32, 4, 8, 16, "sha384", AESGCM),
+    0xc0ac: (16, 4, 8, 16, "sha256", AESCCM),
+    0xc0ad: (32, 4, 8, 16, "sha256", AESCCM),
+    0xc0ae: (16, 4, 8, 8, "sha256", ccm_8),
+    0xcca9: (32, 12, 0, 16, "sha256", ChaCha20Poly1305),
+    0xcca8: (32, 12, 0, 16, "sha256", ChaCha20Poly1305),
 }
 HANDSHAKE, CLIENT_HELLO, SERVER_HELLO = 22, 1, 2
 
@@ -50,7 +60,7 @@ class Direction:
     """The keys of one side (RFC 5246 section 6.3)."""
 
     def __init__(self, suite, block, server):
-        key_len, salt_len, self.explicit, _, aead = SUITES[suite]
+        key_len, salt_len, self.explicit, self.tag, _, aead = SUITES[suite]
         at = key_len if server else 0
         self.aead = aead(block[at:at + key_len])
         at = 2 * key_len + (salt_len if server else 0)
@@ -64,7 +74,7 @@ class Direction:
             pad = bytes(4) + number
             nonce = bytes(x ^ y for x, y in zip(self.salt, pad))
         sealed = body[self.explicit:]
-        aad = number + struct.pack(">BHH", kind, 0xfefd, len(sealed) - 16)
+        aad = number + struct.pack(">BHH", kind, 0xfefd, len(sealed) - self.tag)
         return self.aead.decrypt(nonce, sealed, aad)
 
 
@@ -90,7 +100,7 @@ class Connection:
         if server not in self.directions:
             if self.suite not in SUITES:
                 raise Failure("cipher suite %r is not one of ours" % self.suite)
-            key_len, salt_len, _, digest, _ = SUITES[self.suite]
+            key_len, salt_len, _, _, digest, _ = SUITES[self.suite]
             block = prf(self.secrets[self.client_random], b"key expansion",
                         self.server_random + self.client_random,
                         2 * (key_len + salt_len), digest)

@@ -17,7 +17,12 @@ CIPHERS = {
     "aes128gcm": ("ECDHE-ECDSA-AES128-GCM-SHA256", "AES-128-GCM"),
     "aes256gcm": ("ECDHE-ECDSA-AES256-GCM-SHA384", "AES-256-GCM"),
     "chacha20": ("ECDHE-ECDSA-CHACHA20-POLY1305", "CHACHA20-POLY1305"),
+    "aes128ccm": ("ECDHE-ECDSA-AES128-CCM", "AES-128-CCM"),
+    "aes256ccm": ("ECDHE-ECDSA-AES256-CCM", "AES-256-CCM"),
+    "aes128ccm8": ("ECDHE-ECDSA-AES128-CCM8", "AES-128-CCM-8"),
 }
+# Ours does not serve these unless it is told to.
+ASKED_FOR = ("aes128ccm8",)
 ADDRESSES = {"ipv4": "127.0.0.1", "ipv6": "::1"}
 
 
@@ -126,11 +131,13 @@ def priority(gnutls_cipher):
     return ("NORMAL:-VERS-ALL:+VERS-DTLS1.2:-CIPHER-ALL:+" + gnutls_cipher)
 
 
-def our_server(address, log, keylog, offload="require", port=PORT):
+def our_server(address, log, cipher, keylog, offload="require", port=PORT):
     cert, key = certificate()
-    server = Process([KDTLS, "echo-server", "--listen", host_port(address, port),
-                      "--cert", cert, "--key", key, "--offload", offload,
-                      "--keylog", keylog], log)
+    argv = [KDTLS, "echo-server", "--listen", host_port(address, port), "--cert",
+            cert, "--key", key, "--offload", offload, "--keylog", keylog]
+    if cipher in ASKED_FOR:
+        argv += ["--cipher", CIPHERS[cipher][0]]
+    server = Process(argv, log)
     server.expect(rb"(?i)listening")
     return server
 
