@@ -42,15 +42,29 @@ static int attach(int fd)
 	return err == -ENOPROTOOPT ? kdtls_netlink_attach(family, fd) : err;
 }
 
+/* The same as if we had attached it, until there are keys. */
+static int attached_before(int fd)
+{
+	struct dtls_info info;
+	int err = kdtls_install_info(fd, &info);
+
+	if (err)
+		return kdtls_fail(err, "DTLS_INFO: %s; is the module of another version than the library?",
+				  strerror(-err));
+	if (info.state & (DTLS_STATE_TX | DTLS_STATE_RX))
+		return kdtls_fail(-EALREADY, "there are keys on this socket already: a socket serves one session");
+	return 0;
+}
+
 int kdtls_install_attach(int fd)
 {
 	int err = attach(fd);
 
 	switch (err) {
 	case 0:
-	case -EEXIST:
-		/* The same as if we had done it, until there are keys. */
 		return 0;
+	case -EEXIST:
+		return attached_before(fd);
 	case -ENOPROTOOPT:
 		return kdtls_fail(err, "no kdtls module in this kernel: load it with `modprobe kdtls`");
 	case -EBUSY:
@@ -138,8 +152,8 @@ static int install_failed(int err, const char *name,
 	case -EOPNOTSUPP:
 		return kdtls_fail(err, "the kdtls module does not have %s: use another cipher suite",
 				  cipher->name);
-	case -EALREADY:
-		return kdtls_fail(err, "%s is installed on this socket already: a socket serves one session",
+	case -EKEYREJECTED:
+		return kdtls_fail(err, "%s: the socket has this key already",
 				  name);
 	default:
 		return kdtls_fail(err, "%s with %s: %s", name, cipher->name,

@@ -146,7 +146,7 @@ static int install(struct fake *f, bool tx, const void *v, socklen_t n)
 		return fail(err);
 	}
 	if (d->cipher)
-		return fail(EALREADY);
+		return fail(EKEYREJECTED);
 	if (n < sizeof(*info) || info->version != DTLS_1_2_VERSION ||
 	    info->epoch != 1 || (tx && (info->window || info->seen)))
 		return fail(EINVAL);
