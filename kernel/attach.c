@@ -188,6 +188,21 @@ static void kdtls_destruct(struct sock *sk)
 	module_put(THIS_MODULE);
 }
 
+/* A file ended that a splice wanted more of: nothing follows that was announced. */
+static void kdtls_splice_eof(struct socket *sock)
+{
+	struct kdtls_sock *ks = kdtls_sk(sock->sk);
+
+	if (!ks || READ_ONCE(ks->cork))
+		return;
+	kdtls_uncork(ks, sock->sk);
+	if (kdtls_pass_lock(ks, false))
+		return;
+	if (!rcu_access_pointer(ks->session.tx))
+		kdtls_base_splice_eof(ks->base, sock);
+	up_read(&ks->install_lock);
+}
+
 static void kdtls_build_proto(struct proto *prot)
 {
 	prot->close = kdtls_close;
@@ -200,6 +215,7 @@ static void kdtls_build_proto(struct proto *prot)
 	prot->ioctl = kdtls_proto_ioctl;
 	prot->sock_is_readable = kdtls_sock_is_readable;
 	kdtls_clear_sendpage(prot);
+	kdtls_set_splice_eof(prot, kdtls_splice_eof);
 #ifdef CONFIG_BPF_SYSCALL
 	/* A sockmap would put its own calls where ours are. */
 	prot->psock_update_sk_prot = NULL;

@@ -98,6 +98,23 @@ static inline void kdtls_clear_sendpage(struct proto *prot)
 #endif
 }
 
+/* What was spliced to a socket ended before it had all that was asked for. */
+static inline void kdtls_set_splice_eof(struct proto *prot,
+					void (*splice_eof)(struct socket *sock))
+{
+#ifdef HAVE_SPLICE_EOF
+	prot->splice_eof = splice_eof;
+#endif
+}
+
+static inline void kdtls_base_splice_eof(const struct proto *base,
+					 struct socket *sock)
+{
+#ifdef HAVE_SPLICE_EOF
+	base->splice_eof(sock);
+#endif
+}
+
 #ifdef HAVE_UDP_TEST_BIT
 #define kdtls_udp_corked(sk)	udp_test_bit(CORK, sk)
 #define kdtls_udp_gro(sk)	udp_test_bit(GRO_ENABLED, sk)

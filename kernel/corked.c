@@ -146,6 +146,11 @@ static int kdtls_corked_add(struct kdtls_corked *corked, struct sock *sk,
 	return kdtls_corked_append(corked, sk, msg, len, cipher);
 }
 
+static bool kdtls_corked_try_again(int err)
+{
+	return err == -EAGAIN || err == -EINTR || err == -ERESTARTSYS;
+}
+
 /**
  * kdtls_send_corked() - a send call with which a message is not yet complete,
  *	or becomes so
@@ -157,7 +162,8 @@ static int kdtls_corked_add(struct kdtls_corked *corked, struct sock *sk,
  * @epoch: keys to seal with
  * @more: more will come
  *
- * As with UDP, whatever fails loses the whole message.
+ * As with UDP, what fails loses the whole message, unless it was only not the time
+ * for it.
  *
  * Context: Process context, may sleep.
  * Return: @len or a negative errno.
@@ -168,6 +174,8 @@ int kdtls_send_corked(struct kdtls_sock *ks, struct sock *sk,
 {
 	struct kdtls_corked *corked = &ks->corked;
 	struct iov_iter begin = msg->msg_iter;
+	bool began;
+	u32 before;
 	int err;
 
 	err = kdtls_corked_lock(corked, msg->msg_flags);
@@ -177,12 +185,17 @@ int kdtls_send_corked(struct kdtls_sock *ks, struct sock *sk,
 	err = -EINVAL;
 	if (corked->pending && corked->type != send->type)
 		goto out;
+	began = !corked->pending;
+	before = corked->len;
 	err = kdtls_corked_add(corked, sk, msg, len, send, epoch->cipher);
 	if (!err && !more)
 		err = kdtls_corked_send(ks, sk, msg->msg_flags, epoch);
 	if (err < 0)
 		msg->msg_iter = begin;
-	if (err < 0 || !more)
+	/* Who tries again brings what this call had, and no more. */
+	if (kdtls_corked_try_again(err) && !began)
+		corked->len = before;
+	else if (err < 0 || !more)
 		kdtls_corked_forget(corked);
 out:
 	mutex_unlock(&corked->lock);
@@ -202,24 +215,30 @@ static int kdtls_nonblock(const struct sock *sk)
  * @ks: the socket's context
  * @sk: the socket
  *
- * As with UDP, nobody is told whether that went well.
+ * UDP has its buffer space by then and can not fail; this can. With -EAGAIN the
+ * message is still there, with other errors it is lost.
  *
  * Context: Process context, may sleep.
+ * Return: 0 or a negative errno.
  */
-void kdtls_uncork(struct kdtls_sock *ks, struct sock *sk)
+int kdtls_uncork(struct kdtls_sock *ks, struct sock *sk)
 {
 	struct kdtls_corked *corked = &ks->corked;
 	struct kdtls_epoch *epoch;
+	int err = 0;
 
 	if (!READ_ONCE(corked->pending))
-		return;
+		return 0;
 	epoch = kdtls_epoch_get(&ks->session.tx);
 	mutex_lock(&corked->lock);
-	if (corked->pending && epoch &&
-	    !kdtls_session_may_send(&ks->session, corked->type))
-		kdtls_corked_send(ks, sk, kdtls_nonblock(sk) | MSG_NOSIGNAL,
-				  epoch);
-	kdtls_corked_forget(corked);
+	if (corked->pending && epoch)
+		err = kdtls_session_may_send(&ks->session, corked->type);
+	if (corked->pending && epoch && !err)
+		err = kdtls_corked_send(ks, sk, kdtls_nonblock(sk) |
+						MSG_NOSIGNAL, epoch);
+	if (!kdtls_corked_try_again(err))
+		kdtls_corked_forget(corked);
 	mutex_unlock(&corked->lock);
 	kdtls_epoch_put(epoch);
+	return min(err, 0);
 }

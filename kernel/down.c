@@ -5,6 +5,7 @@
  */
 #include <linux/kdtls.h>
 #include <linux/slab.h>
+#include <linux/udp.h>
 #include <linux/uio.h>
 
 #include "send.h"
@@ -70,6 +71,28 @@ static int kdtls_pass_down_option(struct kdtls_sock *ks, struct sock *sk,
 }
 
 /**
+ * kdtls_send_datagram() - give UDP one datagram, whatever the segment size
+ * @ks: the socket's context
+ * @sk: the socket
+ * @msg: the caller's message, without a UDP_SEGMENT of its own
+ * @send: what it asked for
+ * @buf: the datagram
+ * @len: its bytes
+ *
+ * Context: Process context, may sleep.
+ * Return: what UDP's sendmsg returns.
+ */
+int kdtls_send_datagram(struct kdtls_sock *ks, struct sock *sk,
+			struct msghdr *msg, const struct kdtls_send *send,
+			u8 *buf, u32 len)
+{
+	/* Also an option that was set since the call began must not cut it. */
+	if (!send->gso_cmsg && READ_ONCE(udp_sk(sk)->gso_size))
+		return kdtls_pass_down_option(ks, sk, msg, buf, len, 0);
+	return kdtls_pass_down(ks, sk, msg, buf, len);
+}
+
+/**
  * kdtls_send_wire() - give sealed records to UDP
  * @ks: the socket's context
  * @sk: the socket
@@ -90,7 +113,7 @@ int kdtls_send_wire(struct kdtls_sock *ks, struct sock *sk, struct msghdr *msg,
 	int err;
 
 	if (!send->gso)
-		return kdtls_pass_down(ks, sk, msg, buf, send->wire);
+		return kdtls_send_datagram(ks, sk, msg, send, buf, send->wire);
 	if (!send->gso_cmsg)
 		return kdtls_pass_down_option(ks, sk, msg, buf, send->wire,
 					      segment);
@@ -101,25 +124,4 @@ int kdtls_send_wire(struct kdtls_sock *ks, struct sock *sk, struct msghdr *msg,
 	err = kdtls_pass_down(ks, sk, msg, buf, send->wire);
 	*value = send->gso;
 	return err;
-}
-
-/**
- * kdtls_send_datagram() - give UDP one datagram, whatever the segment size
- * @ks: the socket's context
- * @sk: the socket
- * @msg: the caller's message, without a UDP_SEGMENT of its own
- * @send: what it asked for
- * @buf: the datagram
- * @len: its bytes
- *
- * Context: Process context, may sleep.
- * Return: what UDP's sendmsg returns.
- */
-int kdtls_send_datagram(struct kdtls_sock *ks, struct sock *sk,
-			struct msghdr *msg, const struct kdtls_send *send,
-			u8 *buf, u32 len)
-{
-	if (send->gso)
-		return kdtls_pass_down_option(ks, sk, msg, buf, len, 0);
-	return kdtls_pass_down(ks, sk, msg, buf, len);
 }

@@ -370,8 +370,6 @@ static int kdtls_map_skb(struct kdtls_work *work, struct sk_buff *skb,
  * @offset: where the record's bytes after the header are in @skb
  * @to: where the payload goes; @rec->len bytes
  *
- * Failures are not counted: another epoch may open the record.
- *
  * Context: Process context, may sleep.
  * Return: 0; -EBADMSG if it does not verify; -EALREADY or -ESTALE if another
  * thread opened its like meanwhile; another negative errno if it could not be
@@ -404,8 +402,8 @@ int kdtls_epoch_open(struct kdtls_epoch *epoch, struct kdtls_work *work,
 }
 
 /**
- * kdtls_epoch_count_failure() - a record that no key opened did not verify
- * @epoch: a receiving epoch that was tried
+ * kdtls_epoch_count_failure() - a record did not verify
+ * @epoch: its epoch
  */
 void kdtls_epoch_count_failure(struct kdtls_epoch *epoch)
 {

@@ -19,6 +19,7 @@
 enum kdtls_epoch_bit {
 	KDTLS_EPOCH_REKEY,	/* a soft limit was reached */
 	KDTLS_EPOCH_EXPIRED,	/* a hard limit was reached */
+	KDTLS_EPOCH_TOLD,	/* and a receive call has failed for it */
 };
 
 /**

@@ -111,6 +111,9 @@ static void kdtls_tell_session(struct dtls_info *info,
  */
 void kdtls_tell(struct kdtls_sock *ks, struct sock *sk, struct dtls_info *info)
 {
+	/* The same for programs of 32 bits. */
+	BUILD_BUG_ON(offsetof(struct dtls_info, tx_seq) != 32);
+
 	memset(info, 0, sizeof(*info));
 	kdtls_tell_epochs(info, &ks->session);
 	kdtls_tell_session(info, &ks->session);

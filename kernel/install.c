@@ -3,8 +3,9 @@
  * Install: user space gives keys, for the first time or new ones.
  *
  * New keys replace the old ones in one step. Sending changes at once. For
- * receiving the keys before serve on for a while, because what was sealed with
- * them may still be under way; two sets of keys are what a session has at most.
+ * receiving the keys of an earlier epoch serve on for a while, because what was
+ * sealed with them may still be under way; two sets of keys are what a session has
+ * at most.
  */
 #include <linux/kdtls.h>
 #include <linux/udp.h>
@@ -138,6 +139,7 @@ static bool kdtls_foreign_caller(struct sock *sk, bool tx)
 	return tx ? kdtls_foreign_writer(sk) : kdtls_foreign_reader(sk);
 }
 
+/* The first keys of a direction: from here on nothing must pass unprotected. */
 static int kdtls_may_install(struct sock *sk, bool tx)
 {
 	if (READ_ONCE(sk->sk_state) != TCP_ESTABLISHED)
@@ -183,6 +185,13 @@ static struct kdtls_epoch *kdtls_swap_rx(struct kdtls_sock *ks,
 		rcu_assign_pointer(ks->session.rx, epoch);
 		return NULL;
 	}
+	/*
+	 * A number that does not count up is another association with the same
+	 * peer. The one before is abandoned (RFC 6347 section 4.2.8): what its
+	 * keys open must not pass for what the new ones do.
+	 */
+	if (epoch->number <= old->number)
+		delay = 0;
 	/* In this order a reader always finds what is current. */
 	WRITE_ONCE(old->retire_at, jiffies + delay);
 	older = rcu_replace_pointer(ks->session.rx_old, old,
@@ -207,9 +216,8 @@ static int kdtls_install_locked(struct kdtls_sock *ks, struct sock *sk, bool tx,
 							&ks->session.rx);
 	int err;
 
-	err = kdtls_may_install(sk, tx);
-	if (!err && now)
-		err = kdtls_may_replace(ks, tx, now, *epoch);
+	err = now ? kdtls_may_replace(ks, tx, now, *epoch) :
+		    kdtls_may_install(sk, tx);
 	if (err)
 		return err;
 	trace_kdtls_install(sk, tx, *epoch);
@@ -293,7 +301,11 @@ static void kdtls_retire(struct work_struct *work)
 					     struct kdtls_sock, retire);
 	struct kdtls_epoch *old;
 
-	down_write(&ks->install_lock);
+	/* A call that passes may sleep; nobody shall have to wait for us. */
+	if (!down_write_trylock(&ks->install_lock)) {
+		kdtls_retire_later(ks, HZ / 10);
+		return;
+	}
 	old = kdtls_locked(ks, &ks->session.rx_old);
 	/* Others have come meanwhile, and this work is queued again. */
 	if (old && time_before(jiffies, old->retire_at))

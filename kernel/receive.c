@@ -25,6 +25,8 @@
  *	other
  * @skb: the datagram or train
  * @used: bytes of @work's buffer that are taken
+ * @summed: the datagram's UDP checksum was looked at
+ * @sum_bad: and it is wrong
  * @join: records of the train may be delivered together
  * @current_message: the message that the next record may still join, if its
  *	skb is set
@@ -40,6 +42,8 @@ struct kdtls_receive {
 	struct kdtls_work	*work;
 	struct sk_buff		*skb;
 	u32			used;
+	bool			summed;
+	bool			sum_bad;
 	bool			join;
 	bool			keep_first;
 	bool			queued;
@@ -200,12 +204,44 @@ static bool kdtls_check_record(struct kdtls_receive *rx,
 	return false;
 }
 
-/* Returns bytes of payload at @to, or a negative errno. */
-static int kdtls_try_epoch(struct kdtls_receive *rx, struct kdtls_epoch *epoch,
-			   const struct kdtls_record *rec, u32 offset, u8 *to)
+/* Told is what concerns the keys that serve now; for older ones it is too late. */
+static void kdtls_count_failure(struct kdtls_receive *rx,
+				struct kdtls_epoch *epoch)
 {
+	bool current_keys = epoch == rcu_access_pointer(rx->ks->session.rx);
+
+	kdtls_epoch_count_failure(epoch);
+	if (unlikely(kdtls_epoch_rx_worn(epoch)) && current_keys)
+		kdtls_event(rx->ks, rx->sk, DTLS_EVENT_RX_REKEY, epoch);
+	if (likely(kdtls_epoch_check_limit(epoch)))
+		return;
+	if (!kdtls_epoch_expire(epoch) || !current_keys)
+		return;
+	kdtls_event(rx->ks, rx->sk, DTLS_EVENT_RX_EXPIRED, epoch);
+	/* Whoever waits has to know that nothing will come any more. */
+	sk_error_report(rx->sk);
+}
+
+static struct kdtls_epoch *kdtls_find_epoch(struct kdtls_receive *rx,
+					    u16 number)
+{
+	int i;
+
+	for (i = 0; i < ARRAY_SIZE(rx->epochs); i++)
+		if (rx->epochs[i] && rx->epochs[i]->number == number)
+			return rx->epochs[i];
+	return NULL;
+}
+
+/* Returns bytes of payload at @to, or a negative errno. */
+static int kdtls_open_record(struct kdtls_receive *rx,
+			     const struct kdtls_record *rec, u32 offset, u8 *to)
+{
+	struct kdtls_epoch *epoch = kdtls_find_epoch(rx, rec->epoch);
 	int payload, err;
 
+	if (!epoch)
+		return -EXDEV;
 	payload = kdtls_record_payload(rec, epoch->cipher);
 	if (payload < 0)
 		return -EMSGSIZE;
@@ -213,52 +249,20 @@ static int kdtls_try_epoch(struct kdtls_receive *rx, struct kdtls_epoch *epoch,
 	if (!err)
 		err = kdtls_epoch_open(epoch, rx->work, rec, payload, rx->skb,
 				       offset, to);
+	if (err == -EBADMSG)
+		kdtls_count_failure(rx, epoch);
 	return err ?: payload;
 }
 
-static void kdtls_count_failure(struct kdtls_receive *rx,
-				struct kdtls_epoch *epoch)
+/* One sum for all records of a datagram: it may be a long one. */
+static bool kdtls_checksum_good(struct kdtls_receive *rx)
 {
-	kdtls_epoch_count_failure(epoch);
-	if (unlikely(kdtls_epoch_rx_worn(epoch)))
-		kdtls_event(rx->ks, rx->sk, DTLS_EVENT_RX_REKEY, epoch);
-	if (likely(kdtls_epoch_check_limit(epoch)))
-		return;
-	if (!kdtls_epoch_expire(epoch))
-		return;
-	kdtls_event(rx->ks, rx->sk, DTLS_EVENT_RX_EXPIRED, epoch);
-	/* Nothing will be received any more, which a reader has to know. */
-	if (epoch == rx->epochs[0]) {
-		WRITE_ONCE(rx->sk->sk_err, EKEYEXPIRED);
-		sk_error_report(rx->sk);
+	if (!rx->summed) {
+		rx->summed = true;
+		rx->sum_bad = !udp_skb_csum_unnecessary(rx->skb) &&
+			      udp_lib_checksum_complete(rx->skb);
 	}
-}
-
-/*
- * A new session with the same peer begins with epoch 1 again, so a record may be
- * for either set of keys, and only the tag tells. It has failed with one of them
- * only if it failed with both: what one opens is no forgery.
- */
-static int kdtls_try_epochs(struct kdtls_receive *rx,
-			    const struct kdtls_record *rec, u32 offset, u8 *to)
-{
-	int i, got[ARRAY_SIZE(rx->epochs)], ret = -EXDEV;
-
-	for (i = 0; i < ARRAY_SIZE(rx->epochs); i++) {
-		got[i] = -EXDEV;
-		if (!rx->epochs[i] || rx->epochs[i]->number != rec->epoch)
-			continue;
-		got[i] = kdtls_try_epoch(rx, rx->epochs[i], rec, offset, to);
-		if (got[i] >= 0)
-			return got[i];
-		/* What was opened before tells more than what did not verify. */
-		if (ret == -EXDEV || ret == -EBADMSG)
-			ret = got[i];
-	}
-	for (i = 0; i < ARRAY_SIZE(rx->epochs); i++)
-		if (got[i] == -EBADMSG)
-			kdtls_count_failure(rx, rx->epochs[i]);
-	return ret;
+	return !rx->sum_bad;
 }
 
 /*
@@ -272,8 +276,7 @@ static void kdtls_keep_raw(struct kdtls_receive *rx,
 	u32 len = KDTLS_HEADER_LEN + rec->len;
 	u8 *to = rx->work->buf + rx->used;
 
-	if (!udp_skb_csum_unnecessary(rx->skb) &&
-	    udp_lib_checksum_complete(rx->skb)) {
+	if (!kdtls_checksum_good(rx)) {
 		kdtls_drop_record(rx, rec, KDTLS_RX_DROP_CHECKSUM);
 		return;
 	}
@@ -311,7 +314,7 @@ static void kdtls_receive_record(struct kdtls_receive *rx,
 
 	if (!kdtls_check_record(rx, rec))
 		return;
-	ret = kdtls_try_epochs(rx, rec, offset + KDTLS_HEADER_LEN, to);
+	ret = kdtls_open_record(rx, rec, offset + KDTLS_HEADER_LEN, to);
 	if (ret >= 0) {
 		kdtls_got_record(rx, rec, to, ret);
 		return;
@@ -416,6 +419,7 @@ static int kdtls_receive_next(struct kdtls_receive *rx)
 					    KDTLS_NEXT);
 	rx->used = 0;
 	rx->queued = false;
+	rx->summed = false;
 	kdtls_get_epochs(rx);
 	rx->work = kdtls_work_get(max(kdtls_epoch_request(rx->epochs[0]),
 				      kdtls_epoch_request(rx->epochs[1])),
@@ -439,6 +443,20 @@ static void kdtls_receive_done(struct kdtls_receive *rx)
 		rx->sk->sk_data_ready(rx->sk);
 }
 
+/* Spent keys of which no receive call has told yet. */
+static bool kdtls_expired_untold(struct kdtls_session *session)
+{
+	struct kdtls_epoch *epoch;
+	bool untold;
+
+	rcu_read_lock();
+	epoch = rcu_dereference(session->rx);
+	untold = epoch && test_bit(KDTLS_EPOCH_EXPIRED, &epoch->flags) &&
+		 !test_bit(KDTLS_EPOCH_TOLD, &epoch->flags);
+	rcu_read_unlock();
+	return untold;
+}
+
 /* Wake up for what there is to read, as a reader of UDP does. */
 int kdtls_reader_wake(wait_queue_entry_t *wait, unsigned int mode, int sync,
 		      void *key)
@@ -457,6 +475,8 @@ static bool kdtls_news(struct kdtls_sock *ks, struct sock *sk,
 {
 	if (READ_ONCE(sk->sk_err) || READ_ONCE(ks->opened.added) != added ||
 	    !skb_queue_empty_lockless(&sk->sk_receive_queue))
+		return true;
+	if (kdtls_expired_untold(&ks->session))
 		return true;
 	/* Without keys the base peeks, and leaves what it skipped in there. */
 	return rcu_access_pointer(ks->session.rx) &&
@@ -595,6 +615,21 @@ static int kdtls_recv_datagram(struct kdtls_receive *rx,
 	return ret;
 }
 
+/* The keys are spent: one call is told, once all that was opened is read. */
+static bool kdtls_recv_expired(struct kdtls_session *session)
+{
+	struct kdtls_epoch *epoch;
+	bool first;
+
+	if (!kdtls_expired_untold(session))
+		return false;
+	rcu_read_lock();
+	epoch = rcu_dereference(session->rx);
+	first = epoch && !test_and_set_bit(KDTLS_EPOCH_TOLD, &epoch->flags);
+	rcu_read_unlock();
+	return first;
+}
+
 static int kdtls_recv_try(struct kdtls_receive *rx,
 			  const struct kdtls_recv_call *call)
 {
@@ -602,6 +637,8 @@ static int kdtls_recv_try(struct kdtls_receive *rx,
 
 	if (ret != -EAGAIN)
 		return ret;
+	if (unlikely(kdtls_recv_expired(&rx->ks->session)))
+		return -EKEYEXPIRED;
 	ret = kdtls_recv_datagram(rx, call);
 	/* After close_notify even a call that does not wait is told. */
 	if (ret == -EAGAIN && kdtls_session_rx_ended(&rx->ks->session))

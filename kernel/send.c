@@ -93,6 +93,15 @@ static int kdtls_check_name(const struct sock *sk, const struct msghdr *msg)
 	return -EISCONN;
 }
 
+static bool kdtls_goes_by_ipv4(const struct sock *sk)
+{
+#if IS_ENABLED(CONFIG_IPV6)
+	if (sk->sk_family == AF_INET6)
+		return ipv6_addr_v4mapped(&sk->sk_v6_daddr);
+#endif
+	return true;
+}
+
 /**
  * kdtls_plan() - how many records of which size
  * @send: what the call asked for, and where the answer goes
@@ -110,7 +119,7 @@ int kdtls_plan(struct kdtls_send *send, const struct sock *sk, size_t len,
 	bool train = send->gso && len > send->gso;
 	u32 largest = U16_MAX - sizeof(struct udphdr);
 
-	if (sk->sk_family == AF_INET)
+	if (kdtls_goes_by_ipv4(sk))
 		largest -= sizeof(struct iphdr);
 	send->len = len;
 	send->segment = train ? send->gso : len;
@@ -303,8 +312,8 @@ static int kdtls_send_before_keys(struct kdtls_sock *ks, struct sock *sk,
 		return -EINVAL;
 	if (send.raw)
 		return kdtls_send_raw(ks, sk, msg, len, &send);
-	/* UDP_CORK is ours: UDP only knows it by its flag. */
-	if (READ_ONCE(ks->cork))
+	/* UDP_CORK and what a splice announces: UDP knows both by its flag only. */
+	if (READ_ONCE(ks->cork) || msg->msg_flags & KDTLS_MSG_MORE)
 		msg->msg_flags |= MSG_MORE;
 	return ks->base->sendmsg(sk, msg, len);
 }

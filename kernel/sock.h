@@ -125,7 +125,7 @@ void kdtls_event(struct kdtls_sock *ks, struct sock *sk, u8 type,
 		 const struct kdtls_epoch *epoch);
 
 /* corked.c */
-void kdtls_uncork(struct kdtls_sock *ks, struct sock *sk);
+int kdtls_uncork(struct kdtls_sock *ks, struct sock *sk);
 
 /* send.c */
 int kdtls_sendmsg(struct sock *sk, struct msghdr *msg, size_t len);

@@ -105,16 +105,18 @@ static bool kdtls_is_udp_option(int level, int optname, int name)
 static int kdtls_set_cork(struct kdtls_sock *ks, struct sock *sk, int level,
 			  sockptr_t optval, unsigned int optlen)
 {
-	int value;
+	int value, err;
 
 	if (optlen < sizeof(value))
 		return -EINVAL;
 	if (copy_from_sockptr(&value, optval, sizeof(value)))
 		return -EFAULT;
-	WRITE_ONCE(ks->cork, value);
+	WRITE_ONCE(ks->cork, !!value);
 	if (value)
 		return 0;
-	kdtls_uncork(ks, sk);
+	err = kdtls_uncork(ks, sk);
+	if (err)
+		return err;
 	return ks->base->setsockopt(sk, level, UDP_CORK, KERNEL_SOCKPTR(&value),
 				    sizeof(value));
 }

@@ -4,6 +4,7 @@
 #include <netinet/in.h>
 #include <netinet/udp.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/sendfile.h>
@@ -253,12 +254,15 @@ TEST_F(cork, not_with_raw)
 TEST_F(cork, after_the_end)
 {
 	struct pair *p = &self->p;
-	struct record r;
+	int off = 0;
+	char c;
 
 	EXPECT_EQ(2, send(p->fd, "ab", 2, MSG_MORE));
 	feed_alert(p, 1, 0);
-	EXPECT_EQ(0, recv(p->fd, &r, 1, 0));
+	EXPECT_EQ(0, recv(p->fd, &c, 1, 0));
 	EXPECT_EQ(-EPIPE, RC(send(p->fd, "c", 1, MSG_NOSIGNAL)));
+	EXPECT_EQ(-EPIPE, RC(setsockopt(p->fd, SOL_UDP, UDP_CORK, &off,
+					sizeof(off))));
 	set_cork(p, 0);
 	EXPECT_TRUE(quiet(p->peer));
 }
@@ -314,6 +318,88 @@ TEST_F(cork, sendfile)
 	EXPECT_TRUE(one_record(p, data, sizeof(data)));
 	EXPECT_TRUE(echoes(p));
 	close(fd);
+}
+
+/* The file ends before what was asked for: nothing is to follow. */
+TEST_F(cork, sendfile_of_a_short_file)
+{
+	struct pair *p = &self->p;
+	int fd = memfd_create("data", 0), plain, sink;
+	uint8_t data[1000], got[2000];
+	off_t off = 0;
+	long n;
+
+	rnd_bytes(data, sizeof(data));
+	ASSERT_EQ(sizeof(data), write(fd, data, sizeof(data)));
+	plain = udp_socket(variant->family);
+	sink = udp_socket(variant->family);
+	udp_bind(sink, variant->family);
+	udp_connect(plain, variant->family, sink);
+	EXPECT_EQ(sizeof(data), RC(sendfile(plain, fd, &off, 5000)));
+	n = recv_now(sink, got, sizeof(got));
+	off = 0;
+	EXPECT_EQ(sizeof(data), RC(sendfile(p->fd, fd, &off, 5000)));
+	EXPECT_EQ(n == sizeof(data), one_record(p, data, sizeof(data)));
+	close(plain);
+	close(sink);
+	close(fd);
+}
+
+/* UDP must not cut what was sealed as one. */
+TEST_F(cork, segment_size_set_meanwhile)
+{
+	struct pair *p = &self->p;
+	uint8_t data[1000];
+
+	rnd_bytes(data, sizeof(data));
+	EXPECT_EQ(600, send(p->fd, data, 600, MSG_MORE));
+	set_int(p->fd, SOL_UDP, UDP_SEGMENT, 100);
+	EXPECT_EQ(400, send(p->fd, data + 600, 400, 0));
+	EXPECT_TRUE(one_record(p, data, sizeof(data)));
+}
+
+/*
+ * With its buffer full a socket takes what waits for more, but not the rest. Who
+ * tries again must not find that the front is gone.
+ */
+TEST_F(cork, full_send_buffer)
+{
+	struct pair *p = &self->p;
+	unsigned int rate = 100000;
+	struct pollfd pfd;
+	char data[1000] = "";
+	struct record r;
+	struct pair q;
+	long n;
+	int i;
+
+	netns_enter();
+	if (system("tc qdisc add dev lo root fq 2>/dev/null"))
+		SKIP(return, "no fq");
+	pair_setup(&q, variant->family, variant->cipher);
+	p = &q;
+	ASSERT_EQ(0, setsockopt(p->fd, SOL_SOCKET, SO_MAX_PACING_RATE, &rate,
+				sizeof(rate)));
+	set_int(p->fd, SOL_SOCKET, SO_SNDBUF, 4608);
+	for (i = 0; i < 1000; i++)
+		if (send(p->fd, data, sizeof(data), MSG_DONTWAIT) < 0)
+			break;
+	ASSERT_LT(i, 1000);
+	EXPECT_EQ(2, RC(send(p->fd, "ab", 2, MSG_MORE | MSG_DONTWAIT)));
+	n = RC(send(p->fd, "cd", 2, MSG_DONTWAIT));
+	pfd = (struct pollfd){ .fd = p->fd, .events = POLLOUT };
+	while (n == -EAGAIN) {
+		ASSERT_EQ(1, poll(&pfd, 1, WAIT_MS));
+		n = RC(send(p->fd, "cd", 2, MSG_DONTWAIT));
+	}
+	EXPECT_EQ(2, n);
+	do {
+		ASSERT_LT(0, poll_in(p->peer, WAIT_MS) & POLLIN);
+		ASSERT_EQ(0, take(p, &r));
+	} while (r.len == sizeof(data));
+	EXPECT_EQ(4, r.len);
+	EXPECT_EQ(0, memcmp("abcd", r.data, 4));
+	pair_close(&q);
 }
 
 /* Two sockets, one plain: whatever is called, the datagrams are the same. */

@@ -281,6 +281,29 @@ TEST_F(limits, failures)
 	EXPECT_TRUE(echoes(p));
 }
 
+/* A send must not take what a receive call has to be told. */
+TEST_F(limits, failures_are_for_the_reader)
+{
+	struct dtls_limits l = { .fail_hard = 3 };
+	struct pair *p = &self->p;
+	char c;
+
+	ASSERT_EQ(0, set_limits(p->fd, &l));
+	rekey(p, DTLS_RX, 0);
+	feed_id(p, 50, 1);
+	forge(p, 3);
+	feed_id(p, 50, 2);
+	EXPECT_EQ(1, recv_now(p->fd, &c, 1));
+	EXPECT_EQ(-EKEYEXPIRED, recv_now(p->fd, &c, 1));
+	EXPECT_EQ(1, send(p->fd, "x", 1, 0));
+	EXPECT_EQ(-EAGAIN, recv_now(p->fd, &c, 1));
+	rekey(p, DTLS_RX, 0);
+	forge(p, 3);
+	/* The datagram that spends the keys is dropped by a call that goes on. */
+	EXPECT_EQ(1, send(p->fd, "x", 1, 0));
+	EXPECT_EQ(-EKEYEXPIRED, recv_now(p->fd, &c, 1));
+}
+
 /* A reader that waits must not wait for ever. */
 TEST_F(limits, failures_wake_the_reader)
 {
@@ -302,7 +325,10 @@ TEST_F(limits, failures_of_older_keys)
 	struct dtls_limits l = { .fail_hard = 3 }, none = { 0 };
 	struct pair *p = &self->p;
 	struct oracle old;
+	uint16_t epoch;
+	int err;
 
+	set_int(p->fd, SOL_DTLS, DTLS_RECV_EVENTS, 1);
 	ASSERT_EQ(0, set_limits(p->fd, &l));
 	rekey(p, DTLS_RX, 0);
 	ASSERT_EQ(0, set_limits(p->fd, &none));
@@ -314,6 +340,7 @@ TEST_F(limits, failures_of_older_keys)
 	p->in.epoch++;
 	EXPECT_TRUE(echoes(p));
 	EXPECT_EQ(0, dtls_info(p->fd).rx_failures);
+	EXPECT_EQ(0, event(p, &epoch, &err));
 	oracle_free(&old);
 }
 

@@ -278,6 +278,7 @@ struct dtls_limits {
  * @max_payload: largest payload whose datagram fits the current path MTU, in
  *	bytes; 0 if the path is not known
  * @window: replay window in records
+ * @pad2: 0
  * @tx_seq: number that the next sent record takes
  * @rx_seq: one above the highest number opened
  * @tx_blocks: blocks that the sending keys have sealed
@@ -303,6 +304,7 @@ struct dtls_info {
 	__u32	overhead;
 	__u32	max_payload;
 	__u32	window;
+	__u32	pad2;
 	__u64	tx_seq;
 	__u64	rx_seq;
 	__u64	tx_blocks;
