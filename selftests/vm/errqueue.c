@@ -669,10 +669,13 @@ static long send_at(struct twin *t, int64_t from_now_ms)
 	return send_cmsg(t->p.fd, "SECRET7890", 10, &c, 0);
 }
 
-#define ETF	"tc qdisc replace dev veth0 root etf clockid CLOCK_TAI delta 10000000 skip_sock_check 2>/dev/null"
+#define ETF	"tc qdisc replace dev veth0 root etf clockid CLOCK_TAI delta 300000000 skip_sock_check 2>/dev/null"
 #define NO_ETF	"tc qdisc del dev veth0 root"
 
-/* What etf sends in time, and what it reports as too late. */
+/*
+ * What etf sends in time, which is up to the delta early, and what it reports as
+ * too late.
+ */
 static void seq_txtime(struct twin *t)
 {
 	uint8_t data[100];
@@ -684,7 +687,7 @@ static void seq_txtime(struct twin *t)
 		die("etf");
 	txtime(t, 2);
 	recverr(t, 1);
-	say_rc(t, "sendmsg", send_at(t, 300));
+	say_rc(t, "sendmsg", send_at(t, 1000));
 	say_rc(t, "came", payload_of(t, RC(recv(t->p.peer, data, 100, 0))));
 	say_rc(t, "sendmsg", send_at(t, -1000));
 	say(t, "%d ", !!(poll_in(t->p.fd, WAIT_MS) & POLLERR));
