@@ -306,6 +306,27 @@ static socklen_t draw_install(struct calls *c, uint8_t *value)
 	return draw(4) ? len : draw(sizeof(ci.bytes));
 }
 
+/*
+ * A live session takes new keys, which the peer would not know: so it gets what is
+ * refused, its own keys once more or a version that does not exist.
+ */
+static socklen_t draw_reinstall(struct calls *c, int name, uint8_t *value)
+{
+	union crypto_info ci;
+	socklen_t len;
+
+	if (draw(2)) {
+		len = crypto_info(&ci, name, name == DTLS_TX ? &c->s->p.out :
+							       &c->s->p.in);
+		ci.info.epoch = 1 + draw(65535);
+		memcpy(value, ci.bytes, sizeof(ci.bytes));
+		return len;
+	}
+	len = draw_install(c, value);
+	value[0] = 0;
+	return len;
+}
+
 static bool finds_key(const struct session *s, const uint8_t *p, size_t n)
 {
 	return memmem(p, n, s->p.out.key, 16) || memmem(p, n, s->p.in.key, 16);
@@ -323,8 +344,8 @@ static void call_setsockopt(struct calls *c)
 	if (spare(level, name) || (c->threads && !gentle(level, name)))
 		return;
 	draw_value(value, sizeof(value));
-	if (level == SOL_DTLS && name <= DTLS_RX && draw(8))
-		len = draw_install(c, value);
+	if (level == SOL_DTLS && (name == DTLS_TX || name == DTLS_RX))
+		len = draw_reinstall(c, name, value);
 	if (!draw(10))
 		p = bad_pointer();
 	if (!draw(50))
