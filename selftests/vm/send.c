@@ -873,7 +873,8 @@ TEST_F(send, last_numbers)
 	EXPECT_EQ(-EKEYEXPIRED, RC(send(p.fd, data, 0, 0)));
 	EXPECT_EQ(-EKEYEXPIRED, send_alert(p.fd, 1, 0));
 	EXPECT_TRUE(quiet(p.peer));
-	EXPECT_STREQ("TxRecords+2 TxBytes+40 TxExpired+5", stats_since(&before));
+	EXPECT_STREQ("TxRecords+2 TxBytes+40 TxExpired+5 TxRekey+1 TxLimit+1",
+		     stats_since(&before));
 	/* Receiving is not concerned. */
 	feed_id(&p, 100, 3);
 	EXPECT_STREQ("3", recv_ids(p.fd, 1));
