@@ -11,6 +11,45 @@
 #undef TEST_TIMEOUT_DEFAULT
 #define TEST_TIMEOUT_DEFAULT	120
 
+/*
+ * Leave @keep of a fixture's variants, spread over all of them; where that begins
+ * differs from fixture to fixture.
+ */
+static inline void thin_variants(struct __fixture_metadata *f, unsigned int keep)
+{
+	struct __fixture_variant_metadata *v, **link = &f->variant;
+	unsigned int count = 0, i = 0;
+	const char *c;
+
+	for (v = f->variant; v; v = v->next)
+		count++;
+	if (count <= keep)
+		return;
+	for (c = f->name; *c; c++)
+		i += *c;
+	for (v = f->variant; v; v = v->next) {
+		if (i++ * keep % count >= keep)
+			continue;
+		*link = v;
+		link = &v->next;
+	}
+	*link = NULL;
+}
+
+/* KDTLS_VARIANTS: where each test takes long, not every variant has to run. */
+static inline void thin_all_variants(void)
+{
+	long keep = env_long("KDTLS_VARIANTS", 0);
+	struct __fixture_metadata *f;
+
+	for (f = __fixture_list; keep > 0 && f; f = f->next)
+		thin_variants(f, keep);
+}
+
+/* In what TEST_HARNESS_MAIN expands to. */
+#define test_harness_run(argc, argv) \
+	(thin_all_variants(), test_harness_run(argc, argv))
+
 #define VARIANT(fixture, name, c, f)					\
 	FIXTURE_VARIANT_ADD(fixture, name) { .cipher = (c), .family = (f) }
 
