@@ -35,6 +35,8 @@
 #define DTLS_RECV_EVENTS		6	/* set, get: int, 0 or 1 */
 #define DTLS_LIMITS			7	/* set, get: struct dtls_limits */
 #define DTLS_RETIRE			8	/* set, get: int, milliseconds */
+#define DTLS_ENDPOINT			9	/* set, get: struct dtls_endpoint */
+#define DTLS_RECV_SESSION		10	/* set, get: int, 0 or 1 */
 
 /* Values of DTLS_RECV_RAW: which records are received as they came. */
 #define DTLS_RAW_NONE			0	/* none */
@@ -45,6 +47,7 @@
 #define DTLS_SET_RECORD_TYPE		1	/* send: __u8, a DTLS_CT_* */
 #define DTLS_GET_RECORD_TYPE		2	/* receive: __u8, a DTLS_CT_* */
 #define DTLS_RAW			3	/* both ways: __u8, always 1 */
+#define DTLS_SESSION			4	/* receive: struct dtls_session */
 
 /* Record content types (RFC 5246 section 6.2.1). */
 #define DTLS_CT_CHANGE_CIPHER_SPEC	20
@@ -240,13 +243,22 @@ struct dtls_limits {
 /*
  * Events, for sockets with DTLS_RECV_EVENTS. They come by the error queue, as
  * struct sock_extended_err: ee_origin is SO_EE_ORIGIN_DTLS, ee_type is one of
- * these, ee_info the epoch, ee_errno EKEYEXPIRED at a hard limit, otherwise 0.
+ * these, ee_info the epoch, ee_data the session's number in its endpoint (0 for a
+ * connected socket), ee_errno EKEYEXPIRED at a hard limit, otherwise 0. Those of
+ * an endpoint's sessions also come by netlink.
  */
 #define SO_EE_ORIGIN_DTLS		0x44	/* "D" */
 #define DTLS_EVENT_TX_REKEY		1	/* a soft limit of sealing */
 #define DTLS_EVENT_TX_EXPIRED		2	/* a hard one */
 #define DTLS_EVENT_RX_REKEY		3	/* a soft limit of failures */
 #define DTLS_EVENT_RX_EXPIRED		4	/* a hard one */
+/* Of an endpoint's sessions only. */
+#define DTLS_EVENT_UP			5	/* the session is there */
+#define DTLS_EVENT_CLOSED		6	/* the peer sent close_notify */
+#define DTLS_EVENT_ALERT		7	/* the peer sent a fatal alert */
+#define DTLS_EVENT_MOVED		8	/* it has another owner */
+#define DTLS_EVENT_IDLE			9	/* it was idle for too long, and is gone */
+#define DTLS_EVENT_GONE			10	/* it was deleted or replaced */
 
 /* struct dtls_info.state */
 #define DTLS_STATE_TX			(1U << 0)	/* keys to seal with */
@@ -318,24 +330,93 @@ struct dtls_info {
 	__u64	rx_bad;
 };
 
+/* struct dtls_endpoint.role: what a member is there for */
+#define DTLS_MEMBER_WORKER		(1U << 0)	/* owns sessions */
+#define DTLS_MEMBER_HELPER		(1U << 1)	/* carries handshakes */
+
+/**
+ * struct dtls_endpoint - a socket's membership in an endpoint
+ * @role: DTLS_MEMBER_* bits, at least one
+ * @endpoint: number of the endpoint in its network namespace. Set: 0
+ * @member: number of the member in its endpoint, never 0. Set: 0
+ * @sessions: how many sessions the endpoint has. Set: 0
+ */
+struct dtls_endpoint {
+	__u32	role;
+	__u32	endpoint;
+	__u32	member;
+	__u32	sessions;
+};
+
+/**
+ * struct dtls_session - which session a message came by (DTLS_RECV_SESSION)
+ * @session: its number in the endpoint; 0 for a raw message of a peer that has
+ *	none
+ * @epoch: epoch of the records; 0 for a raw message
+ * @pad: 0
+ * @seq: number of the message's first record
+ */
+struct dtls_session {
+	__u32	session;
+	__u16	epoch;
+	__u16	pad;
+	__u64	seq;
+};
+
 /*
- * Generic netlink. Resolving the family loads the module; KDTLS_CMD_ATTACH is
- * KDTLS_ULP for kernels whose netfilter is switched off.
+ * Generic netlink. Resolving the family loads the module. Documentation/netlink
+ * describes each command; KDTLS_CMD_ATTACH is KDTLS_ULP for kernels whose
+ * netfilter is switched off.
  */
 #define KDTLS_GENL_NAME			"kdtls"
 #define KDTLS_GENL_VERSION		1
+#define KDTLS_GENL_EVENTS		"events"
 
 enum {
 	KDTLS_CMD_UNSPEC,
 	KDTLS_CMD_ATTACH,
+	KDTLS_CMD_ENDPOINT_GET,
+	KDTLS_CMD_SESSION_NEW,
+	KDTLS_CMD_SESSION_GET,
+	KDTLS_CMD_SESSION_SET,
+	KDTLS_CMD_SESSION_DEL,
+	KDTLS_CMD_SESSION_REPLACE,
+	KDTLS_CMD_KEY_NEW,
+	KDTLS_CMD_STATS_GET,
+	KDTLS_CMD_EVENT,
 
 	__KDTLS_CMD_MAX,
 	KDTLS_CMD_MAX = __KDTLS_CMD_MAX - 1
 };
 
+/* An address is a struct sockaddr_in or a struct sockaddr_in6. */
 enum {
 	KDTLS_A_UNSPEC,
 	KDTLS_A_FD,		/* u32: descriptor of a UDP socket */
+	KDTLS_A_PAD,
+	KDTLS_A_ENDPOINT,	/* u32: number in the namespace */
+	KDTLS_A_SESSION,	/* u32: number in the endpoint */
+	KDTLS_A_PEER,		/* address of the peer */
+	KDTLS_A_LOCAL,		/* our address */
+	KDTLS_A_OWNER,		/* u32: a member, 0 for whoever receives */
+	KDTLS_A_TX,		/* struct dtls12_crypto_info_* */
+	KDTLS_A_RX,		/* struct dtls12_crypto_info_* */
+	KDTLS_A_LIMITS,		/* struct dtls_limits, of keys given with it */
+	KDTLS_A_RETIRE,		/* u32: milliseconds, as DTLS_RETIRE */
+	KDTLS_A_IDLE,		/* u32: idle limit in milliseconds, 0 for none */
+	KDTLS_A_HANDSHAKE,	/* u8: 1 while a new handshake is under way */
+	KDTLS_A_INFO,		/* struct dtls_info */
+	KDTLS_A_AGE,		/* u64: milliseconds since the session began */
+	KDTLS_A_UNUSED,		/* u64: milliseconds since its last record */
+	KDTLS_A_MEMBER,		/* nested, repeated: a member of an endpoint */
+	KDTLS_A_ROLE,		/* u32: DTLS_MEMBER_* */
+	KDTLS_A_SESSIONS,	/* u32: how many there are */
+	KDTLS_A_EVENT,		/* u8: DTLS_EVENT_* */
+	KDTLS_A_EPOCH,		/* u16: which the event is about */
+	KDTLS_A_STATE,		/* u16: DTLS_STATE_* bits: filter of a dump */
+	KDTLS_A_COUNTER,	/* nested, repeated: a counter */
+	KDTLS_A_NAME,		/* string: its name */
+	KDTLS_A_VALUE,		/* s64: its value */
 
 	__KDTLS_A_MAX,
 	KDTLS_A_MAX = __KDTLS_A_MAX - 1
