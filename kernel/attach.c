@@ -7,6 +7,7 @@
 #include <linux/wait.h>
 #include <linux/workqueue.h>
 
+#include "endpoint.h"
 #include "sock.h"
 #include "stat.h"
 #include "trace.h"
@@ -59,11 +60,13 @@ static bool kdtls_sock_is_readable(struct sock *sk)
 	return ks && !kdtls_opened_empty(&ks->opened);
 }
 
-/* A session belongs to one peer: with keys, the address is fixed. */
-static bool kdtls_has_keys(struct kdtls_sock *ks)
+/*
+ * A session belongs to one peer: with keys, the address is fixed. And so is that
+ * of an endpoint's member.
+ */
+static bool kdtls_address_fixed(const struct kdtls_sock *ks)
 {
-	return rcu_access_pointer(ks->session.tx) ||
-	       rcu_access_pointer(ks->session.rx);
+	return rcu_access_pointer(ks->session.tx) || kdtls_opens(ks);
 }
 
 static int kdtls_connect(struct sock *sk, struct kdtls_sockaddr *addr, int len)
@@ -77,7 +80,7 @@ static int kdtls_connect(struct sock *sk, struct kdtls_sockaddr *addr, int len)
 	if (err)
 		return err;
 	err = -EISCONN;
-	if (!kdtls_has_keys(ks))
+	if (!kdtls_address_fixed(ks))
 		err = ks->base->connect(sk, addr, len);
 	up_read(&ks->install_lock);
 	return err;
@@ -94,7 +97,7 @@ static int kdtls_disconnect(struct sock *sk, int flags)
 	if (err)
 		return err;
 	err = -EISCONN;
-	if (!kdtls_has_keys(ks))
+	if (!kdtls_address_fixed(ks))
 		err = ks->base->disconnect(sk, flags);
 	up_read(&ks->install_lock);
 	return err;
@@ -114,6 +117,7 @@ static void kdtls_release(struct kdtls_sock *ks)
 	cancel_delayed_work_sync(&ks->retire);
 	kdtls_session_release(&ks->session);
 	kdtls_corked_free(&ks->corked);
+	kdtls_opened_close(&ks->opened);
 	kdtls_opened_purge(&ks->opened, ks->sk);
 }
 
@@ -122,10 +126,7 @@ static void kdtls_count_release(struct kdtls_sock *ks)
 	struct net *net = sock_net(ks->sk);
 
 	kdtls_stat_dec(net, KDTLS_ATTACHED);
-	if (rcu_access_pointer(ks->session.tx))
-		kdtls_stat_dec(net, KDTLS_CURR_TX);
-	if (rcu_access_pointer(ks->session.rx))
-		kdtls_stat_dec(net, KDTLS_CURR_RX);
+	kdtls_session_uncount(&ks->session, net);
 }
 
 /*
@@ -137,6 +138,7 @@ void kdtls_close(struct sock *sk, long timeout)
 	struct kdtls_sock *ks = kdtls_sk(sk) ?: kdtls_table_find(sk);
 
 	trace_kdtls_close(sk, &ks->session);
+	kdtls_endpoint_leave(ks);
 	kdtls_count_release(ks);
 	kdtls_release(ks);
 	ks->base->close(sk, timeout);

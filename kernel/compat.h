@@ -14,6 +14,7 @@
 #include <linux/bpf-cgroup.h>
 #include <linux/socket.h>
 #include <linux/udp.h>
+#include <net/genetlink.h>
 #include <net/ip.h>
 #include <net/sock.h>
 #include <net/udp.h>
@@ -168,6 +169,13 @@ static inline unsigned long kdtls_ip_cmsg_flags(const struct sock *sk)
 	return inet_sk(sk)->cmsg_flags;
 #endif
 }
+
+/* What a request for a list says. */
+#ifdef HAVE_GENL_INFO_DUMP
+#define kdtls_dump_attrs(cb)	(genl_info_dump(cb)->attrs)
+#else
+#define kdtls_dump_attrs(cb)	(genl_dumpit_info(cb)->attrs)
+#endif
 
 /* Pages in the caller's iterator are copied; what goes down has none. */
 #ifdef HAVE_MSG_SPLICE_PAGES

@@ -85,12 +85,15 @@ static int kdtls_corked_append(struct kdtls_corked *corked, struct sock *sk,
 			       struct msghdr *msg, size_t len,
 			       const struct kdtls_cipher *cipher)
 {
-	struct kdtls_send whole = { .gso = corked->gso };
+	struct kdtls_send whole = {
+		.gso = corked->gso,
+		.ipv4 = kdtls_goes_by_ipv4(sk),
+	};
 	int err;
 
 	if (len > KDTLS_WORK_SIZE)
 		return -EMSGSIZE;
-	err = kdtls_plan(&whole, sk, corked->len + len, cipher);
+	err = kdtls_plan(&whole, corked->len + len, cipher);
 	if (!err && len)
 		err = kdtls_corked_grow(corked, corked->len + len);
 	if (err)
@@ -107,7 +110,12 @@ static int kdtls_corked_send(struct kdtls_sock *ks, struct sock *sk, int flags,
 			     struct kdtls_epoch *epoch)
 {
 	struct kdtls_corked *corked = &ks->corked;
-	struct kdtls_send send = { .type = corked->type, .gso = corked->gso };
+	struct kdtls_send send = {
+		.type = corked->type,
+		.gso = corked->gso,
+		.session = &ks->session,
+		.ipv4 = kdtls_goes_by_ipv4(sk),
+	};
 	struct kvec vec = { .iov_base = corked->data, .iov_len = corked->len };
 	struct msghdr msg = {
 		.msg_control = corked->control,

@@ -47,6 +47,19 @@ static void kdtls_put_own_cmsgs(struct kdtls_sock *ks, struct msghdr *msg,
 	}
 }
 
+static void kdtls_put_session_cmsg(struct kdtls_sock *ks, struct msghdr *msg,
+				   const struct kdtls_message *message)
+{
+	struct dtls_session value = {
+		.session = message->session,
+		.epoch = message->epoch,
+		.seq = message->seq,
+	};
+
+	if (READ_ONCE(ks->recv_session))
+		put_cmsg(msg, SOL_DTLS, DTLS_SESSION, sizeof(value), &value);
+}
+
 static void kdtls_put_gro_cmsg(struct sock *sk, struct msghdr *msg,
 			       const struct kdtls_message *message)
 {
@@ -189,6 +202,7 @@ int kdtls_deliver(struct kdtls_sock *ks, struct sock *sk, struct msghdr *msg,
 		kdtls_count_delivered(sk, message);
 
 	kdtls_put_own_cmsgs(ks, msg, message);
+	kdtls_put_session_cmsg(ks, msg, message);
 	sock_recv_cmsgs(msg, sk, message->skb);
 	kdtls_put_address(sk, msg, message->skb, addr_len);
 	kdtls_put_gro_cmsg(sk, msg, message);

@@ -21,8 +21,11 @@ static int kdtls_pass_down(struct kdtls_sock *ks, struct sock *sk,
 	struct kvec vec = { .iov_base = buf, .iov_len = len };
 	struct msghdr down = *msg;
 
-	down.msg_name = NULL;
-	down.msg_namelen = 0;
+	/* A connected socket's peer is known; its name would only cost a lookup. */
+	if (!ks->endpoint) {
+		down.msg_name = NULL;
+		down.msg_namelen = 0;
+	}
 	down.msg_flags &= ~(KDTLS_MSG_SPLICE_PAGES | KDTLS_MSG_MORE);
 	down.msg_ubuf = NULL;
 	down.sg_from_iter = NULL;

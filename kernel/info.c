@@ -81,8 +81,8 @@ static void kdtls_tell_epochs(struct dtls_info *info,
 	kdtls_epoch_put(old);
 }
 
-static void kdtls_tell_session(struct dtls_info *info,
-			       struct kdtls_session *session)
+static void kdtls_tell_state(struct dtls_info *info,
+			     struct kdtls_session *session)
 {
 	unsigned long state = READ_ONCE(session->state);
 
@@ -102,6 +102,20 @@ static void kdtls_tell_session(struct dtls_info *info,
 }
 
 /**
+ * kdtls_tell_session() - what there is to tell without a socket
+ * @info: where the answer goes
+ * @session: the session
+ *
+ * Context: Process context, may sleep.
+ */
+void kdtls_tell_session(struct dtls_info *info, struct kdtls_session *session)
+{
+	memset(info, 0, sizeof(*info));
+	kdtls_tell_epochs(info, session);
+	kdtls_tell_state(info, session);
+}
+
+/**
  * kdtls_tell() - DTLS_INFO
  * @ks: the socket's context
  * @sk: the socket
@@ -114,8 +128,6 @@ void kdtls_tell(struct kdtls_sock *ks, struct sock *sk, struct dtls_info *info)
 	/* The same for programs of 32 bits. */
 	BUILD_BUG_ON(offsetof(struct dtls_info, tx_seq) != 32);
 
-	memset(info, 0, sizeof(*info));
-	kdtls_tell_epochs(info, &ks->session);
 	kdtls_tell_session(info, &ks->session);
 	if (info->overhead)
 		info->max_payload = kdtls_max_payload(sk, info->overhead);

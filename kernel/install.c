@@ -10,20 +10,10 @@
 #include <linux/kdtls.h>
 #include <linux/udp.h>
 
+#include "install.h"
 #include "sock.h"
 #include "stat.h"
 #include "trace.h"
-
-/* What user space gives to install one direction. */
-union kdtls_install {
-	struct dtls_crypto_info				info;
-	struct dtls12_crypto_info_aes_gcm_128		gcm128;
-	struct dtls12_crypto_info_aes_gcm_256		gcm256;
-	struct dtls12_crypto_info_aes_ccm_128		ccm128;
-	struct dtls12_crypto_info_aes_ccm_256		ccm256;
-	struct dtls12_crypto_info_aes_ccm_8_128		ccm8;
-	struct dtls12_crypto_info_chacha20_poly1305	chacha;
-};
 
 /**
  * struct kdtls_layout - where a cipher's structure has what
@@ -126,11 +116,16 @@ static int kdtls_check_install(union kdtls_install *install,
 	return kdtls_check_info(&install->info, tx);
 }
 
-static struct kdtls_epoch *kdtls_locked(struct kdtls_sock *ks,
-					struct kdtls_epoch __rcu **slot)
+static bool kdtls_has_keys(const struct kdtls_session *session, bool tx)
 {
-	return rcu_dereference_protected(*slot,
-					 lockdep_is_held(&ks->install_lock));
+	return tx ? rcu_access_pointer(session->tx) :
+		    rcu_access_pointer(session->rx);
+}
+
+/* Whoever calls keeps other installs out. */
+static struct kdtls_epoch *kdtls_locked(struct kdtls_epoch __rcu **slot)
+{
+	return rcu_dereference_protected(*slot, true);
 }
 
 /* Who slept in the base since before the attach did not see us come. */
@@ -140,8 +135,12 @@ static bool kdtls_foreign_caller(struct sock *sk, bool tx)
 }
 
 /* The first keys of a direction: from here on nothing must pass unprotected. */
-static int kdtls_may_install(struct sock *sk, bool tx)
+static int kdtls_may_install(const struct kdtls_sock *ks, struct sock *sk,
+			     bool tx)
 {
+	/* A member's sessions get theirs by netlink. */
+	if (ks->endpoint)
+		return -EISCONN;
 	if (READ_ONCE(sk->sk_state) != TCP_ESTABLISHED)
 		return -ENOTCONN;
 	if (kdtls_foreign_caller(sk, tx))
@@ -153,36 +152,35 @@ static int kdtls_may_install(struct sock *sk, bool tx)
 }
 
 /* The same key again would repeat its nonces, or open its records again. */
-static int kdtls_may_replace(struct kdtls_sock *ks, bool tx,
+static int kdtls_may_replace(struct kdtls_session *session, bool tx,
 			     const struct kdtls_epoch *now,
 			     const struct kdtls_epoch *epoch)
 {
-	if (READ_ONCE(ks->session.state))
+	if (READ_ONCE(session->state))
 		return -EPIPE;
 	if (kdtls_epoch_same_key(now, epoch))
 		return -EKEYREJECTED;
-	if (!tx && kdtls_epoch_same_key(kdtls_locked(ks, &ks->session.rx_old),
-					epoch))
+	if (!tx && kdtls_epoch_same_key(kdtls_locked(&session->rx_old), epoch))
 		return -EKEYREJECTED;
 	return 0;
 }
 
 /* Each returns the keys that nobody needs any more, or NULL. */
-static struct kdtls_epoch *kdtls_swap_tx(struct kdtls_sock *ks,
+static struct kdtls_epoch *kdtls_swap_tx(struct kdtls_session *session,
 					 struct kdtls_epoch *epoch)
 {
-	return rcu_replace_pointer(ks->session.tx, epoch,
-				   lockdep_is_held(&ks->install_lock));
+	return rcu_replace_pointer(session->tx, epoch, true);
 }
 
-static struct kdtls_epoch *kdtls_swap_rx(struct kdtls_sock *ks,
-					 struct kdtls_epoch *epoch)
+static struct kdtls_epoch *kdtls_swap_rx(struct kdtls_session *session,
+					 struct kdtls_epoch *epoch,
+					 u32 retire_ms)
 {
-	struct kdtls_epoch *old = kdtls_locked(ks, &ks->session.rx), *older;
-	unsigned long delay = msecs_to_jiffies(READ_ONCE(ks->retire_ms));
+	struct kdtls_epoch *old = kdtls_locked(&session->rx), *older;
+	unsigned long delay = msecs_to_jiffies(retire_ms);
 
 	if (!old) {
-		rcu_assign_pointer(ks->session.rx, epoch);
+		rcu_assign_pointer(session->rx, epoch);
 		return NULL;
 	}
 	/*
@@ -194,10 +192,8 @@ static struct kdtls_epoch *kdtls_swap_rx(struct kdtls_sock *ks,
 		delay = 0;
 	/* In this order a reader always finds what is current. */
 	WRITE_ONCE(old->retire_at, jiffies + delay);
-	older = rcu_replace_pointer(ks->session.rx_old, old,
-				    lockdep_is_held(&ks->install_lock));
-	rcu_assign_pointer(ks->session.rx, epoch);
-	kdtls_retire_later(ks, delay);
+	older = rcu_replace_pointer(session->rx_old, old, true);
+	rcu_assign_pointer(session->rx, epoch);
 	return older;
 }
 
@@ -208,21 +204,82 @@ static void kdtls_count_installed(struct net *net, bool tx, bool first)
 	kdtls_stat_inc(net, tx ? KDTLS_TX_INSTALLED : KDTLS_RX_INSTALLED);
 }
 
-/* In *@epoch is what the caller has to put: other keys after a success. */
+/**
+ * kdtls_session_may_install() - would kdtls_session_install() take the keys?
+ * @session: the session; the caller keeps other installs out
+ * @tx: for sending
+ * @epoch: the keys
+ *
+ * Return: 0, -EPIPE or -EKEYREJECTED.
+ */
+int kdtls_session_may_install(struct kdtls_session *session, bool tx,
+			      const struct kdtls_epoch *epoch)
+{
+	struct kdtls_epoch *now = kdtls_locked(tx ? &session->tx :
+						    &session->rx);
+
+	return now ? kdtls_may_replace(session, tx, now, epoch) : 0;
+}
+
+/**
+ * kdtls_session_has_key() - does a session have a key, in either direction?
+ * @session: the session; the caller keeps installs out
+ * @epoch: the key
+ */
+bool kdtls_session_has_key(struct kdtls_session *session,
+			   const struct kdtls_epoch *epoch)
+{
+	return kdtls_epoch_same_key(kdtls_locked(&session->tx), epoch) ||
+	       kdtls_epoch_same_key(kdtls_locked(&session->rx), epoch) ||
+	       kdtls_epoch_same_key(kdtls_locked(&session->rx_old), epoch);
+}
+
+/**
+ * kdtls_session_install() - give a session keys, its first or new ones
+ * @session: the session; the caller keeps other installs out
+ * @net: where to count
+ * @tx: for sending
+ * @epoch: the keys; afterwards what the caller has to give to
+ *	kdtls_epoch_put(): after a success other ones, or NULL
+ * @retire_ms: receiving: how long the keys before these serve
+ *
+ * Return: 0, -EPIPE or -EKEYREJECTED.
+ */
+int kdtls_session_install(struct kdtls_session *session, struct net *net,
+			  bool tx, struct kdtls_epoch **epoch, u32 retire_ms)
+{
+	bool first = !kdtls_has_keys(session, tx);
+	int err;
+
+	err = kdtls_session_may_install(session, tx, *epoch);
+	if (err)
+		return err;
+	*epoch = tx ? kdtls_swap_tx(session, *epoch) :
+		      kdtls_swap_rx(session, *epoch, retire_ms);
+	kdtls_count_installed(net, tx, first);
+	return 0;
+}
+
 static int kdtls_install_locked(struct kdtls_sock *ks, struct sock *sk, bool tx,
 				struct kdtls_epoch **epoch)
 {
-	struct kdtls_epoch *now = kdtls_locked(ks, tx ? &ks->session.tx :
-							&ks->session.rx);
+	struct kdtls_session *session = &ks->session;
+	struct kdtls_epoch *keys = *epoch;
+	bool first = !kdtls_has_keys(session, tx);
+	struct kdtls_epoch *old;
 	int err;
 
-	err = now ? kdtls_may_replace(ks, tx, now, *epoch) :
-		    kdtls_may_install(sk, tx);
+	err = first ? kdtls_may_install(ks, sk, tx) : 0;
 	if (err)
 		return err;
-	trace_kdtls_install(sk, tx, *epoch);
-	*epoch = tx ? kdtls_swap_tx(ks, *epoch) : kdtls_swap_rx(ks, *epoch);
-	kdtls_count_installed(sock_net(sk), tx, !now);
+	err = kdtls_session_install(session, sock_net(sk), tx, epoch,
+				    READ_ONCE(ks->retire_ms));
+	if (err)
+		return err;
+	trace_kdtls_install(sk, tx, keys);
+	old = kdtls_locked(&session->rx_old);
+	if (!tx && old)
+		kdtls_retire_later(ks, max(0L, (long)(old->retire_at - jiffies)));
 	return 0;
 }
 
@@ -240,26 +297,45 @@ static int kdtls_install(struct kdtls_sock *ks, struct sock *sk, bool tx,
 	return err;
 }
 
-static int kdtls_set_keys(struct kdtls_sock *ks, struct sock *sk, bool tx,
-			  union kdtls_install *install, unsigned int size)
+/**
+ * kdtls_keys_new() - make an epoch of what user space gives
+ * @install: a struct dtls12_crypto_info_*, a copy that only the caller knows
+ * @size: its bytes
+ * @tx: for sending
+ * @limits: what limits them
+ *
+ * Context: Process context, may sleep.
+ * Return: the keys, to be given to kdtls_epoch_put(), or an ERR_PTR().
+ */
+struct kdtls_epoch *kdtls_keys_new(union kdtls_install *install,
+				   unsigned int size, bool tx,
+				   const struct dtls_limits *limits)
 {
 	const struct kdtls_layout *layout;
 	const u8 *bytes = (u8 *)install;
-	struct dtls_limits limits;
-	struct kdtls_epoch *epoch;
 	int err;
 
 	layout = kdtls_find_layout(install->info.cipher_type);
 	if (!layout)
-		return -EOPNOTSUPP;
+		return ERR_PTR(-EOPNOTSUPP);
 	err = kdtls_check_install(install, layout, size, tx);
 	if (err)
-		return err;
+		return ERR_PTR(err);
+	return kdtls_epoch_new(kdtls_cipher_find(install->info.cipher_type),
+			       &install->info, bytes + layout->key,
+			       bytes + layout->salt,
+			       bytes + layout->explicit_nonce, limits);
+}
+
+static int kdtls_set_keys(struct kdtls_sock *ks, struct sock *sk, bool tx,
+			  union kdtls_install *install, unsigned int size)
+{
+	struct dtls_limits limits;
+	struct kdtls_epoch *epoch;
+	int err;
+
 	kdtls_get_limits(ks, sk, &limits);
-	epoch = kdtls_epoch_new(kdtls_cipher_find(install->info.cipher_type),
-				&install->info, bytes + layout->key,
-				bytes + layout->salt,
-				bytes + layout->explicit_nonce, &limits);
+	epoch = kdtls_keys_new(install, size, tx, &limits);
 	if (IS_ERR(epoch))
 		return PTR_ERR(epoch);
 	err = kdtls_install(ks, sk, tx, &epoch);
@@ -306,7 +382,7 @@ static void kdtls_retire(struct work_struct *work)
 		kdtls_retire_later(ks, HZ / 10);
 		return;
 	}
-	old = kdtls_locked(ks, &ks->session.rx_old);
+	old = kdtls_locked(&ks->session.rx_old);
 	/* Others have come meanwhile, and this work is queued again. */
 	if (old && time_before(jiffies, old->retire_at))
 		old = NULL;

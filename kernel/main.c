@@ -2,6 +2,8 @@
 /* kdtls: DTLS records in the kernel, under the calls of a UDP socket. */
 #include <linux/module.h>
 
+#include "netlink.h"
+#include "peer.h"
 #include "sock.h"
 #include "stat.h"
 #include "work.h"
@@ -13,9 +15,12 @@ static int __init kdtls_init(void)
 	err = kdtls_stat_init();
 	if (err)
 		return err;
-	err = kdtls_attach_init();
+	err = kdtls_peer_module_init();
 	if (err)
 		goto err_stat;
+	err = kdtls_attach_init();
+	if (err)
+		goto err_peer;
 	err = kdtls_sockopt_init();
 	if (err)
 		goto err_attach;
@@ -28,6 +33,8 @@ err_sockopt:
 	kdtls_sockopt_exit();
 err_attach:
 	kdtls_attach_exit();
+err_peer:
+	kdtls_peer_module_exit();
 err_stat:
 	kdtls_stat_exit();
 	return err;
@@ -38,6 +45,7 @@ static void __exit kdtls_exit(void)
 	kdtls_netlink_exit();
 	kdtls_sockopt_exit();
 	kdtls_attach_exit();
+	kdtls_peer_module_exit();
 	kdtls_work_exit();
 	kdtls_stat_exit();
 }

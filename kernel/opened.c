@@ -26,7 +26,7 @@ void kdtls_message_put(struct kdtls_message *message)
  * @message: what to copy
  *
  * Context: Process context, may sleep.
- * Return: 0 or -ENOMEM.
+ * Return: 0, -ENOMEM, or -ESHUTDOWN after kdtls_opened_close().
  */
 int kdtls_opened_add(struct kdtls_opened *opened, struct sock *sk,
 		     const struct kdtls_message *message)
@@ -47,10 +47,31 @@ int kdtls_opened_add(struct kdtls_opened *opened, struct sock *sk,
 	/* What UDP counts against SO_RCVBUF it stops at; so does this. */
 	atomic_add(copy->charge, &sk->sk_rmem_alloc);
 	spin_lock(&opened->lock);
+	if (opened->closed)
+		goto err_unlock;
 	list_add_tail(&copy->list, &opened->messages);
 	WRITE_ONCE(opened->added, opened->added + 1);
 	spin_unlock(&opened->lock);
 	return 0;
+
+err_unlock:
+	spin_unlock(&opened->lock);
+	atomic_sub(copy->charge, &sk->sk_rmem_alloc);
+	kdtls_message_put(copy);
+	return -ESHUTDOWN;
+}
+
+/**
+ * kdtls_opened_close() - queue nothing from here on
+ * @opened: the queue of a socket that is being closed
+ *
+ * Members of an endpoint queue messages for each other at any time.
+ */
+void kdtls_opened_close(struct kdtls_opened *opened)
+{
+	spin_lock(&opened->lock);
+	opened->closed = true;
+	spin_unlock(&opened->lock);
 }
 
 /**

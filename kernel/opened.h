@@ -21,6 +21,10 @@ struct sock;
  * @peeked: a MSG_PEEK call saw it
  * @segment: bytes in each record but the last, if there are several
  * @len: bytes at @data
+ * @to: number of the member that is to have it, 0 for whoever received it
+ * @session: its session's number in the endpoint, or 0
+ * @epoch: of its records; 0 if @raw
+ * @seq: number of its first record; 0 if @raw
  * @data: the payload; a queued message has it behind itself
  */
 struct kdtls_message {
@@ -33,12 +37,17 @@ struct kdtls_message {
 	bool			peeked;
 	u16			segment;
 	u32			len;
+	u32			to;
+	u32			session;
+	u16			epoch;
+	u64			seq;
 	const u8		*data;
 };
 
 /**
  * struct kdtls_opened - queue of opened messages
  * @lock: protects the rest and each message's @peeked; process context only
+ * @closed: the socket is closed; nothing is queued any more
  * @messages: oldest first
  * @added: counts the messages that were ever queued, for readers to see that
  *	there is something new
@@ -49,11 +58,13 @@ struct kdtls_message {
  */
 struct kdtls_opened {
 	spinlock_t		lock;	/* see above */
+	bool			closed;
 	struct list_head	messages;
 	unsigned long		added;
 };
 
 void kdtls_opened_init(struct kdtls_opened *opened);
+void kdtls_opened_close(struct kdtls_opened *opened);
 void kdtls_opened_purge(struct kdtls_opened *opened, struct sock *sk);
 int kdtls_opened_add(struct kdtls_opened *opened, struct sock *sk,
 		     const struct kdtls_message *message);

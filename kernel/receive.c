@@ -1,77 +1,41 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * recvmsg: datagrams in, payload out.
+ * Datagrams in, messages out.
  *
  * A datagram, or a train of them that GRO put together, is opened whole by the
  * call that takes it off the socket's queue. What that call does not return
  * waits in the queue of opened messages.
  */
-#include <asm/ioctls.h>
 #include <linux/kdtls.h>
-#include <linux/sched/signal.h>
-#include <linux/sockios.h>
 
+#include "endpoint.h"
+#include "member.h"
+#include "receive.h"
 #include "sock.h"
 #include "stat.h"
 #include "trace.h"
 
 /**
- * struct kdtls_receive - one datagram or train on its way through
- * @ks: the socket's context
- * @sk: the socket
- * @epochs: keys to open with: the current ones, and if there are older ones that
- *	still serve, those
- * @work: scratch memory; opened payloads stand in its buffer, one behind the
- *	other
- * @skb: the datagram or train
- * @used: bytes of @work's buffer that are taken
- * @summed: the datagram's UDP checksum was looked at
- * @sum_bad: and it is wrong
- * @join: records of the train may be delivered together
- * @current_message: the message that the next record may still join, if its
- *	skb is set
- * @first: the first finished message, which the call may deliver without it
- *	being queued, if its skb is set
- * @keep_first: do not queue the first message but leave it in @first
- * @queued: messages were queued
+ * kdtls_drop_record() - count what is dropped
+ * @rx: the datagram
+ * @rec: what of the record is known, or NULL
+ * @reason: why
  */
-struct kdtls_receive {
-	struct kdtls_sock	*ks;
-	struct sock		*sk;
-	struct kdtls_epoch	*epochs[2];
-	struct kdtls_work	*work;
-	struct sk_buff		*skb;
-	u32			used;
-	bool			summed;
-	bool			sum_bad;
-	bool			join;
-	bool			keep_first;
-	bool			queued;
-	struct kdtls_message	current_message;
-	struct kdtls_message	first;
-};
-
-/* @rec is what of the record is known, or NULL. */
-static void kdtls_drop_record(struct kdtls_receive *rx,
-			      const struct kdtls_record *rec,
-			      enum kdtls_counter reason)
+void kdtls_drop_record(struct kdtls_receive *rx, const struct kdtls_record *rec,
+		       enum kdtls_counter reason)
 {
-	struct kdtls_session *session = &rx->ks->session;
+	struct kdtls_session *session = rx->session;
 
 	if (reason == KDTLS_RX_DROP_REPLAY || reason == KDTLS_RX_DROP_OLD) {
 		trace_kdtls_replay(rx->sk, rec, reason);
 		atomic64_inc(&session->rx_replayed);
 	} else {
 		trace_kdtls_drop(rx->sk, rec, reason);
-		atomic64_inc(&session->rx_bad);
+		if (session)
+			atomic64_inc(&session->rx_bad);
 	}
 	kdtls_stat_inc(sock_net(rx->sk), reason);
 	kdtls_drops_inc(rx->sk);
-}
-
-static void kdtls_drop(struct kdtls_receive *rx, enum kdtls_counter reason)
-{
-	kdtls_drop_record(rx, NULL, reason);
 }
 
 static enum kdtls_counter kdtls_drop_reason(int err)
@@ -101,7 +65,9 @@ static void kdtls_finish_message(struct kdtls_receive *rx)
 
 	if (!message->skb)
 		return;
-	if (rx->keep_first && !rx->first.skb)
+	if (message->to)
+		kdtls_forward(rx, message);
+	else if (rx->keep_first && !rx->first.skb)
 		rx->first = *message;
 	else if (kdtls_opened_add(&rx->ks->opened, rx->sk, message))
 		kdtls_drop(rx, KDTLS_RX_DROP_NOMEM);
@@ -111,18 +77,29 @@ static void kdtls_finish_message(struct kdtls_receive *rx)
 }
 
 /* @len bytes of payload at @data are kept: what comes next goes behind them. */
-static void kdtls_begin_message(struct kdtls_receive *rx, u8 type, bool raw,
+static void kdtls_begin_message(struct kdtls_receive *rx,
+				const struct kdtls_record *rec, bool raw,
 				const u8 *data, u32 len)
 {
+	struct kdtls_message *message = &rx->current_message;
+
 	kdtls_finish_message(rx);
 	rx->used += len;
-	rx->current_message = (struct kdtls_message) {
+	*message = (struct kdtls_message) {
 		.skb = rx->skb,
-		.type = type,
+		.type = rec->type,
 		.raw = raw,
 		.data = data,
 		.len = len,
 	};
+	if (rx->peer)
+		message->session = rx->peer->id;
+	if (!raw) {
+		message->epoch = rec->epoch;
+		message->seq = rec->seq;
+	}
+	if (rx->ks->endpoint)
+		message->to = kdtls_member_to(rx, rec->type, raw);
 }
 
 /*
@@ -147,27 +124,49 @@ static bool kdtls_join_message(struct kdtls_receive *rx, u32 len)
 	return true;
 }
 
-static void kdtls_got_data(struct kdtls_receive *rx, const u8 *data, u32 len)
+static void kdtls_got_data(struct kdtls_receive *rx,
+			   const struct kdtls_record *rec, const u8 *data,
+			   u32 len)
 {
 	if (!kdtls_join_message(rx, len))
-		kdtls_begin_message(rx, DTLS_CT_APPLICATION_DATA, false, data,
-				    len);
+		kdtls_begin_message(rx, rec, false, data, len);
 }
 
-static void kdtls_got_control(struct kdtls_receive *rx, u8 type, const u8 *data,
+/* Return: whether the alert changed anything. */
+static bool kdtls_got_alert(struct kdtls_receive *rx, const u8 *alert, u32 len)
+{
+	u8 event = kdtls_session_got_alert(rx->session, alert, len);
+
+	if (!event)
+		return false;
+	if (rx->peer)
+		kdtls_peer_event(rx->peer, event, 0);
+	else
+		kdtls_end_reading(rx->sk, event);
+	return true;
+}
+
+static bool kdtls_control_wanted(const struct kdtls_receive *rx)
+{
+	if (rx->ks->endpoint)
+		return kdtls_member_wants_control(rx);
+	return READ_ONCE(rx->ks->recv_control);
+}
+
+static void kdtls_got_control(struct kdtls_receive *rx,
+			      const struct kdtls_record *rec, const u8 *data,
 			      u32 len)
 {
-	bool used = READ_ONCE(rx->ks->recv_control);
+	bool used = kdtls_control_wanted(rx);
 
 	kdtls_stat_inc(sock_net(rx->sk), KDTLS_RX_CONTROL);
 	if (used)
-		kdtls_begin_message(rx, type, false, data, len);
-	if (used || type == DTLS_CT_ALERT)
+		kdtls_begin_message(rx, rec, false, data, len);
+	if (used || rec->type == DTLS_CT_ALERT)
 		kdtls_finish_message(rx);
 	/* Only now: readers must find what came before the end first. */
-	if (type == DTLS_CT_ALERT)
-		used |= kdtls_session_got_alert(&rx->ks->session, rx->sk, data,
-						len);
+	if (rec->type == DTLS_CT_ALERT)
+		used |= kdtls_got_alert(rx, data, len);
 	if (!used)
 		kdtls_stat_inc(sock_net(rx->sk), KDTLS_RX_DROP_CONTROL);
 }
@@ -178,14 +177,16 @@ static void kdtls_got_record(struct kdtls_receive *rx,
 {
 	struct net *net = sock_net(rx->sk);
 
-	atomic64_inc(&rx->ks->session.rx_records);
-	atomic64_add(len, &rx->ks->session.rx_bytes);
+	if (rx->peer)
+		kdtls_peer_used(rx->peer);
+	atomic64_inc(&rx->session->rx_records);
+	atomic64_add(len, &rx->session->rx_bytes);
 	kdtls_stat_inc(net, KDTLS_RX_RECORDS);
 	kdtls_stat_add(net, KDTLS_RX_BYTES, len);
 	if (rec->type == DTLS_CT_APPLICATION_DATA)
-		kdtls_got_data(rx, data, len);
+		kdtls_got_data(rx, rec, data, len);
 	else
-		kdtls_got_control(rx, rec->type, data, len);
+		kdtls_got_control(rx, rec, data, len);
 }
 
 /* What can be told without the epoch: may the record be opened? */
@@ -197,7 +198,7 @@ static bool kdtls_check_record(struct kdtls_receive *rx,
 		kdtls_drop_record(rx, rec, KDTLS_RX_DROP_TYPE);
 	else if (rec->version != DTLS_1_2_VERSION)
 		kdtls_drop_record(rx, rec, KDTLS_RX_DROP_VERSION);
-	else if (kdtls_session_rx_ended(&rx->ks->session))
+	else if (rx->session && kdtls_session_rx_ended(rx->session))
 		kdtls_drop_record(rx, rec, KDTLS_RX_DROP_CLOSED);
 	else
 		return true;
@@ -208,18 +209,20 @@ static bool kdtls_check_record(struct kdtls_receive *rx,
 static void kdtls_count_failure(struct kdtls_receive *rx,
 				struct kdtls_epoch *epoch)
 {
-	bool current_keys = epoch == rcu_access_pointer(rx->ks->session.rx);
+	bool current_keys = epoch == rcu_access_pointer(rx->session->rx);
 
 	kdtls_epoch_count_failure(epoch);
 	if (unlikely(kdtls_epoch_rx_worn(epoch)) && current_keys)
-		kdtls_event(rx->ks, rx->sk, DTLS_EVENT_RX_REKEY, epoch);
+		kdtls_event(rx->ks, rx->sk, rx->peer, DTLS_EVENT_RX_REKEY,
+			    epoch);
 	if (likely(kdtls_epoch_check_limit(epoch)))
 		return;
 	if (!kdtls_epoch_expire(epoch) || !current_keys)
 		return;
-	kdtls_event(rx->ks, rx->sk, DTLS_EVENT_RX_EXPIRED, epoch);
+	kdtls_event(rx->ks, rx->sk, rx->peer, DTLS_EVENT_RX_EXPIRED, epoch);
 	/* Whoever waits has to know that nothing will come any more. */
-	sk_error_report(rx->sk);
+	if (!rx->peer)
+		sk_error_report(rx->sk);
 }
 
 static struct kdtls_epoch *kdtls_find_epoch(struct kdtls_receive *rx,
@@ -285,11 +288,22 @@ static void kdtls_keep_raw(struct kdtls_receive *rx,
 		return;
 	}
 	if (!rx->current_message.skb || !rx->current_message.raw) {
-		kdtls_begin_message(rx, rec->type, true, to, len);
+		kdtls_begin_message(rx, rec, true, to, len);
 		return;
 	}
 	rx->current_message.len += len;
 	rx->used += len;
+}
+
+/* Is there somebody for records as they came: of epoch 0, or @unopened ones? */
+static bool kdtls_raw_wanted(const struct kdtls_receive *rx, bool unopened)
+{
+	int mode;
+
+	if (rx->ks->endpoint)
+		return kdtls_member_wants_raw(rx, unopened);
+	mode = READ_ONCE(rx->ks->recv_raw);
+	return unopened ? mode == DTLS_RAW_UNOPENED : mode != DTLS_RAW_NONE;
 }
 
 /* A record of epoch 0 can not be authenticated. Nobody gets its data. */
@@ -298,7 +312,7 @@ static void kdtls_receive_epoch0(struct kdtls_receive *rx,
 {
 	if (rec->type == DTLS_CT_APPLICATION_DATA)
 		kdtls_drop_record(rx, rec, KDTLS_RX_DROP_EPOCH);
-	else if (READ_ONCE(rx->ks->recv_raw) == DTLS_RAW_NONE)
+	else if (!kdtls_raw_wanted(rx, false))
 		kdtls_drop_record(rx, rec, KDTLS_RX_DROP_RAW);
 	else
 		kdtls_keep_raw(rx, rec, offset);
@@ -321,8 +335,7 @@ static void kdtls_receive_record(struct kdtls_receive *rx,
 	}
 	reason = kdtls_drop_reason(ret);
 	/* It may be for keys of a handshake that is under way. */
-	if (reason != KDTLS_RX_DROP_NOMEM &&
-	    READ_ONCE(rx->ks->recv_raw) == DTLS_RAW_UNOPENED)
+	if (reason != KDTLS_RX_DROP_NOMEM && kdtls_raw_wanted(rx, true))
 		kdtls_keep_raw(rx, rec, offset);
 	else
 		kdtls_drop_record(rx, rec, reason);
@@ -372,15 +385,33 @@ static void kdtls_receive_skb(struct kdtls_receive *rx)
 	kdtls_finish_message(rx);
 }
 
-/* Not what this call can have: drop it, and look for the next. */
-#define KDTLS_NEXT	(-ENOMSG)
+static void kdtls_put_peer(struct kdtls_receive *rx)
+{
+	if (!rx->peer)
+		return;
+	kdtls_peer_put(rx->peer);
+	rx->peer = NULL;
+	rx->session = NULL;
+}
 
 static int kdtls_receive_refuse(struct kdtls_receive *rx,
 				enum kdtls_counter reason, int err)
 {
 	kdtls_drop(rx, reason);
+	kdtls_put_peer(rx);
 	consume_skb(rx->skb);
 	return err;
+}
+
+static void kdtls_find_session(struct kdtls_receive *rx)
+{
+	if (!rx->ks->endpoint)
+		return;
+	rx->peer = kdtls_peer_of_skb(rx->ks->endpoint, rx->skb);
+	if (rx->peer)
+		rx->session = &rx->peer->session;
+	else
+		kdtls_stat_inc(sock_net(rx->sk), KDTLS_RX_UNKNOWN);
 }
 
 /*
@@ -389,10 +420,10 @@ static int kdtls_receive_refuse(struct kdtls_receive *rx,
  */
 static void kdtls_get_epochs(struct kdtls_receive *rx)
 {
-	struct kdtls_session *session = &rx->ks->session;
+	struct kdtls_session *session = rx->session;
 
-	rx->epochs[0] = kdtls_epoch_get(&session->rx);
-	rx->epochs[1] = kdtls_session_rx_old(session);
+	rx->epochs[0] = session ? kdtls_epoch_get(&session->rx) : NULL;
+	rx->epochs[1] = session ? kdtls_session_rx_old(session) : NULL;
 }
 
 static void kdtls_put_epochs(struct kdtls_receive *rx)
@@ -401,18 +432,38 @@ static void kdtls_put_epochs(struct kdtls_receive *rx)
 	kdtls_epoch_put(rx->epochs[1]);
 }
 
-/*
- * Take one datagram off the socket's queue and open it.
+/**
+ * kdtls_receive_init() - begin a receive call
+ * @rx: what it keeps between its datagrams
+ * @ks: the socket's context
+ * @sk: the socket
+ */
+void kdtls_receive_init(struct kdtls_receive *rx, struct kdtls_sock *ks,
+			struct sock *sk)
+{
+	memset(rx, 0, sizeof(*rx));
+	rx->ks = ks;
+	rx->sk = sk;
+	/* An endpoint's is known once there is a datagram. */
+	rx->session = ks->endpoint ? NULL : &ks->session;
+}
+
+/**
+ * kdtls_receive_next() - take one datagram off the socket's queue and open it
+ * @rx: the receive call, from kdtls_receive_init()
+ *
+ * Context: Process context, may sleep.
  * Return: 0, after which kdtls_receive_done() is due; KDTLS_NEXT if it was
  * dropped whole; -EAGAIN if there is none; or another negative errno.
  */
-static int kdtls_receive_next(struct kdtls_receive *rx)
+int kdtls_receive_next(struct kdtls_receive *rx)
 {
 	int err, offset = 0;
 
 	rx->skb = __skb_recv_udp(rx->sk, MSG_DONTWAIT, &offset, &err);
 	if (!rx->skb)
 		return err;
+	kdtls_find_session(rx);
 	/* An IPv6 jumbogram: no record is that long. */
 	if (rx->skb->len > KDTLS_WORK_SIZE)
 		return kdtls_receive_refuse(rx, KDTLS_RX_DROP_FORMAT,
@@ -433,401 +484,17 @@ static int kdtls_receive_next(struct kdtls_receive *rx)
 	return 0;
 }
 
-static void kdtls_receive_done(struct kdtls_receive *rx)
+/**
+ * kdtls_receive_done() - give back what kdtls_receive_next() took
+ * @rx: the receive call
+ */
+void kdtls_receive_done(struct kdtls_receive *rx)
 {
 	kdtls_work_put(rx->work);
 	kdtls_put_epochs(rx);
+	kdtls_put_peer(rx);
 	consume_skb(rx->skb);
 	/* Somebody else may be waiting for what this call did not take. */
 	if (rx->queued)
 		rx->sk->sk_data_ready(rx->sk);
-}
-
-/* Spent keys of which no receive call has told yet. */
-static bool kdtls_expired_untold(struct kdtls_session *session)
-{
-	struct kdtls_epoch *epoch;
-	bool untold;
-
-	rcu_read_lock();
-	epoch = rcu_dereference(session->rx);
-	untold = epoch && test_bit(KDTLS_EPOCH_EXPIRED, &epoch->flags) &&
-		 !test_bit(KDTLS_EPOCH_TOLD, &epoch->flags);
-	rcu_read_unlock();
-	return untold;
-}
-
-/* Wake up for what there is to read, as a reader of UDP does. */
-int kdtls_reader_wake(wait_queue_entry_t *wait, unsigned int mode, int sync,
-		      void *key)
-{
-	if (key && !(key_to_poll(key) & (EPOLLIN | EPOLLERR)))
-		return 0;
-	return autoremove_wake_function(wait, mode, sync, key);
-}
-
-/*
- * Is there anything that the caller, who found nothing, did not see? What it
- * only skipped (SO_PEEK_OFF) does not count, or it would never sleep.
- */
-static bool kdtls_news(struct kdtls_sock *ks, struct sock *sk,
-		       unsigned long added)
-{
-	if (READ_ONCE(sk->sk_err) || READ_ONCE(ks->opened.added) != added ||
-	    !skb_queue_empty_lockless(&sk->sk_receive_queue))
-		return true;
-	if (kdtls_expired_untold(&ks->session))
-		return true;
-	/* Without keys the base peeks, and leaves what it skipped in there. */
-	return rcu_access_pointer(ks->session.rx) &&
-	       !skb_queue_empty_lockless(&udp_sk(sk)->reader_queue);
-}
-
-/*
- * Sleep until there may be something to read. Datagrams are not all that wakes
- * a reader: another one may have queued opened messages, and the check for them
- * has to come after this thread is on the wait queue. @added is ks->opened.added
- * from before the caller looked.
- *
- * Return: 0 to look again, 1 at the end of the session, or a negative errno.
- */
-static int kdtls_wait(struct kdtls_sock *ks, struct sock *sk, long *timeo,
-		      unsigned long added)
-{
-	DEFINE_WAIT_FUNC(wait, kdtls_reader_wake);
-	int ret = 0;
-
-	prepare_to_wait_exclusive(sk_sleep(sk), &wait, TASK_INTERRUPTIBLE);
-	if (kdtls_news(ks, sk, added))
-		goto out;
-	ret = 1;
-	if (READ_ONCE(sk->sk_shutdown) & RCV_SHUTDOWN)
-		goto out;
-	ret = sock_intr_errno(*timeo);
-	if (signal_pending(current))
-		goto out;
-	ret = 0;
-	*timeo = schedule_timeout(*timeo);
-out:
-	finish_wait(sk_sleep(sk), &wait);
-	return ret;
-}
-
-/**
- * struct kdtls_recv_call - one call of recvmsg
- * @msg: its buffers
- * @len: bytes of payload they hold
- * @flags: MSG_ flags
- * @addr_len: where the length of the peer's address goes
- * @timeo: how long it may wait, in jiffies
- * @begin: when it began
- */
-struct kdtls_recv_call {
-	struct msghdr	*msg;
-	size_t		len;
-	int		flags;
-	int		*addr_len;
-	long		timeo;
-	unsigned long	begin;
-};
-
-static void kdtls_drop_message(struct kdtls_receive *rx,
-			       const struct kdtls_message *message)
-{
-	kdtls_drop(rx, message->raw ? KDTLS_RX_DROP_RAW :
-				      KDTLS_RX_DROP_CONTROL);
-}
-
-static int kdtls_deliver_or_drop(struct kdtls_receive *rx,
-				 const struct kdtls_recv_call *call,
-				 const struct kdtls_message *message,
-				 u32 offset)
-{
-	if (kdtls_deliverable(call->msg, message))
-		return kdtls_deliver(rx->ks, rx->sk, call->msg, call->len,
-				     call->flags, message, offset,
-				     call->addr_len);
-	kdtls_drop_message(rx, message);
-	return KDTLS_NEXT;
-}
-
-static int kdtls_peek_opened(struct kdtls_receive *rx,
-			     const struct kdtls_recv_call *call)
-{
-	int offset = sk_peek_offset(rx->sk, call->flags);
-	struct kdtls_message *message;
-	int ret = KDTLS_NEXT;
-
-	message = kdtls_opened_peek(&rx->ks->opened, &offset);
-	if (!message)
-		return -EAGAIN;
-	if (kdtls_deliverable(call->msg, message))
-		ret = kdtls_deliver_or_drop(rx, call, message, max(offset, 0));
-	/* What cannot be shown to this call must not be in its way. */
-	else if (kdtls_opened_remove(&rx->ks->opened, rx->sk, message))
-		kdtls_drop_message(rx, message);
-	kdtls_message_put(message);
-	return ret;
-}
-
-static int kdtls_take_opened(struct kdtls_receive *rx,
-			     const struct kdtls_recv_call *call)
-{
-	struct kdtls_message *message;
-	int ret;
-
-	message = kdtls_opened_take(&rx->ks->opened, rx->sk);
-	if (!message)
-		return -EAGAIN;
-	/* One wake-up wakes one reader: pass it on with what is left. */
-	if (!kdtls_opened_empty(&rx->ks->opened))
-		rx->sk->sk_data_ready(rx->sk);
-	ret = kdtls_deliver_or_drop(rx, call, message, 0);
-	kdtls_message_put(message);
-	return ret;
-}
-
-static int kdtls_recv_opened(struct kdtls_receive *rx,
-			     const struct kdtls_recv_call *call)
-{
-	if (kdtls_opened_empty(&rx->ks->opened))
-		return -EAGAIN;
-	if (call->flags & MSG_PEEK)
-		return kdtls_peek_opened(rx, call);
-	return kdtls_take_opened(rx, call);
-}
-
-/* Open the next datagram and, if nothing else is before it, deliver from it. */
-static int kdtls_recv_datagram(struct kdtls_receive *rx,
-			       const struct kdtls_recv_call *call)
-{
-	int ret;
-
-	rx->keep_first = !(call->flags & MSG_PEEK);
-	rx->first.skb = NULL;
-	ret = kdtls_receive_next(rx);
-	if (ret)
-		return ret;
-	ret = KDTLS_NEXT;
-	if (rx->first.skb)
-		ret = kdtls_deliver_or_drop(rx, call, &rx->first, 0);
-	kdtls_receive_done(rx);
-	return ret;
-}
-
-/* The keys are spent: one call is told, once all that was opened is read. */
-static bool kdtls_recv_expired(struct kdtls_session *session)
-{
-	struct kdtls_epoch *epoch;
-	bool first;
-
-	if (!kdtls_expired_untold(session))
-		return false;
-	rcu_read_lock();
-	epoch = rcu_dereference(session->rx);
-	first = epoch && !test_and_set_bit(KDTLS_EPOCH_TOLD, &epoch->flags);
-	rcu_read_unlock();
-	return first;
-}
-
-static int kdtls_recv_try(struct kdtls_receive *rx,
-			  const struct kdtls_recv_call *call)
-{
-	int ret = kdtls_recv_opened(rx, call);
-
-	if (ret != -EAGAIN)
-		return ret;
-	if (unlikely(kdtls_recv_expired(&rx->ks->session)))
-		return -EKEYEXPIRED;
-	ret = kdtls_recv_datagram(rx, call);
-	/* After close_notify even a call that does not wait is told. */
-	if (ret == -EAGAIN && kdtls_session_rx_ended(&rx->ks->session))
-		return 0;
-	return ret;
-}
-
-/* Datagrams with nothing in them that a call which must not wait looks at. */
-#define KDTLS_RECV_TRIES	256
-
-static long kdtls_time_left(const struct kdtls_recv_call *call)
-{
-	unsigned long gone = jiffies - call->begin;
-
-	if (!call->timeo || call->timeo == MAX_SCHEDULE_TIMEOUT)
-		return call->timeo;
-	return gone < call->timeo ? call->timeo - gone : 0;
-}
-
-static bool kdtls_datagrams_waiting(struct sock *sk)
-{
-	return !skb_queue_empty_lockless(&sk->sk_receive_queue) ||
-	       !skb_queue_empty_lockless(&udp_sk(sk)->reader_queue);
-}
-
-/*
- * After a datagram with nothing in it: may the call go on? Records that do not
- * open must not keep a reader beyond its time, however fast they come.
- */
-static int kdtls_recv_go_on(struct kdtls_receive *rx, long left, int *tries)
-{
-	cond_resched();
-	if (left)
-		return signal_pending(current) ? sock_intr_errno(left) : 0;
-	if (++*tries < KDTLS_RECV_TRIES)
-		return 0;
-	/* Whoever waits for edges would wait for the next datagram. */
-	if (kdtls_datagrams_waiting(rx->sk))
-		rx->sk->sk_data_ready(rx->sk);
-	return -EAGAIN;
-}
-
-static int kdtls_recv_records(struct kdtls_receive *rx,
-			      const struct kdtls_recv_call *call)
-{
-	unsigned long added;
-	int ret, tries = 0;
-	long left;
-
-	for (;;) {
-		added = READ_ONCE(rx->ks->opened.added);
-		ret = kdtls_recv_try(rx, call);
-		if (ret != KDTLS_NEXT && ret != -EAGAIN)
-			return ret;
-		left = kdtls_time_left(call);
-		if (ret == KDTLS_NEXT) {
-			ret = kdtls_recv_go_on(rx, left, &tries);
-			if (ret)
-				return ret;
-			continue;
-		}
-		if (!left)
-			return -EAGAIN;
-		ret = kdtls_wait(rx->ks, rx->sk, &left, added);
-		if (ret)
-			return ret < 0 ? ret : 0;
-	}
-}
-
-/*
- * No keys yet: datagrams pass as they came. The base must not sleep, for a
- * reader that slept in there would not see the keys arrive.
- *
- * Return: what the call returns, or KDTLS_NEXT if there are keys now.
- */
-static int kdtls_recv_before_keys(struct kdtls_sock *ks, struct sock *sk,
-				  const struct kdtls_recv_call *call)
-{
-	unsigned long added;
-	long left;
-	int ret;
-
-	for (;;) {
-		added = READ_ONCE(ks->opened.added);
-		ret = kdtls_pass_lock(ks, call->flags & MSG_DONTWAIT);
-		if (ret)
-			return ret;
-		ret = KDTLS_NEXT;
-		if (!rcu_access_pointer(ks->session.rx))
-			ret = kdtls_base_recvmsg(ks->base, sk, call->msg,
-						 call->len,
-						 call->flags | MSG_DONTWAIT,
-						 call->addr_len);
-		up_read(&ks->install_lock);
-		left = kdtls_time_left(call);
-		if (ret != -EAGAIN || !left)
-			return ret;
-		ret = kdtls_wait(ks, sk, &left, added);
-		if (ret)
-			return ret < 0 ? ret : 0;
-	}
-}
-
-/**
- * kdtls_recvmsg() - recvmsg of an attached socket
- * @sk: the socket
- * @msg: the call's buffers
- * @len: bytes of payload that they hold
- * @flags: MSG_ flags
- * @addr_len: where to put the length of the peer's address
- *
- * Context: Process context, may sleep. Calls may run at the same time.
- * Return: bytes of payload or a negative errno; see Documentation/uapi.rst.
- */
-int kdtls_recvmsg(struct sock *sk, struct msghdr *msg, size_t len, int flags,
-		  int *addr_len)
-{
-	struct kdtls_sock *ks = kdtls_sk(sk);
-	struct kdtls_recv_call call = {
-		.msg = msg,
-		.len = len,
-		.flags = flags,
-		.addr_len = addr_len,
-		.timeo = sock_rcvtimeo(sk, flags & MSG_DONTWAIT),
-		.begin = jiffies,
-	};
-	struct kdtls_receive rx = { .ks = ks, .sk = sk };
-	int ret;
-
-	if (!ks)
-		return -EBADFD;
-	if (flags & MSG_ERRQUEUE)
-		return kdtls_base_recvmsg(ks->base, sk, msg, len, flags,
-					  addr_len);
-
-	if (kdtls_recv_pathmtu(sk, msg, addr_len))
-		return 0;
-	if (!rcu_access_pointer(ks->session.rx)) {
-		ret = kdtls_recv_before_keys(ks, sk, &call);
-		if (ret != KDTLS_NEXT)
-			return ret;
-	}
-	return kdtls_recv_records(&rx, &call);
-}
-
-/*
- * Bytes of payload that the next receive call would return, 0 if none. A pending
- * error is left to that call.
- */
-static int kdtls_next_len(struct kdtls_sock *ks, struct sock *sk)
-{
-	struct kdtls_receive rx = { .ks = ks, .sk = sk };
-	struct kdtls_message *message;
-	int none, len, err, tries;
-
-	for (tries = 0; tries < KDTLS_RECV_TRIES; tries++) {
-		none = -1;
-		message = kdtls_opened_peek(&ks->opened, &none);
-		if (message) {
-			len = message->len;
-			kdtls_message_put(message);
-			return len;
-		}
-		if (READ_ONCE(sk->sk_err))
-			return 0;
-		err = kdtls_receive_next(&rx);
-		if (!err)
-			kdtls_receive_done(&rx);
-		else if (err != KDTLS_NEXT)
-			return 0;
-		cond_resched();
-	}
-	return 0;
-}
-
-/**
- * kdtls_ioctl() - ioctls of an attached socket that differ from UDP's
- * @ks: the socket's context
- * @sk: the socket
- * @cmd: the ioctl
- * @answer: where to put its answer
- *
- * Context: Process context, may sleep.
- * Return: whether @cmd was one of them: SIOCINQ, once there are keys.
- */
-bool kdtls_ioctl(struct kdtls_sock *ks, struct sock *sk, int cmd, int *answer)
-{
-	if (cmd != SIOCINQ || !rcu_access_pointer(ks->session.rx))
-		return false;
-	*answer = kdtls_next_len(ks, sk);
-	return true;
 }

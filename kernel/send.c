@@ -9,6 +9,7 @@
 #include <linux/uio.h>
 #include <net/ipv6.h>
 
+#include "member.h"
 #include "send.h"
 #include "sock.h"
 #include "stat.h"
@@ -93,7 +94,8 @@ static int kdtls_check_name(const struct sock *sk, const struct msghdr *msg)
 	return -EISCONN;
 }
 
-static bool kdtls_goes_by_ipv4(const struct sock *sk)
+/* Does what a connected socket sends go by IPv4? */
+bool kdtls_goes_by_ipv4(const struct sock *sk)
 {
 #if IS_ENABLED(CONFIG_IPV6)
 	if (sk->sk_family == AF_INET6)
@@ -105,7 +107,6 @@ static bool kdtls_goes_by_ipv4(const struct sock *sk)
 /**
  * kdtls_plan() - how many records of which size
  * @send: what the call asked for, and where the answer goes
- * @sk: the socket
  * @len: bytes of payload
  * @cipher: what seals them
  *
@@ -113,13 +114,13 @@ static bool kdtls_goes_by_ipv4(const struct sock *sk)
  *
  * Return: 0, -EMSGSIZE or -EINVAL.
  */
-int kdtls_plan(struct kdtls_send *send, const struct sock *sk, size_t len,
+int kdtls_plan(struct kdtls_send *send, size_t len,
 	       const struct kdtls_cipher *cipher)
 {
 	bool train = send->gso && len > send->gso;
 	u32 largest = U16_MAX - sizeof(struct udphdr);
 
-	if (kdtls_goes_by_ipv4(sk))
+	if (send->ipv4)
 		largest -= sizeof(struct iphdr);
 	send->len = len;
 	send->segment = train ? send->gso : len;
@@ -193,13 +194,12 @@ static int kdtls_seal_all(struct kdtls_epoch *epoch, struct kdtls_work *work,
 	return 0;
 }
 
-static void kdtls_count_sent(struct kdtls_sock *ks, struct sock *sk,
-			     const struct kdtls_send *send)
+static void kdtls_count_sent(struct sock *sk, const struct kdtls_send *send)
 {
 	struct net *net = sock_net(sk);
 
-	atomic64_add(send->count, &ks->session.tx_records);
-	atomic64_add(send->len, &ks->session.tx_bytes);
+	atomic64_add(send->count, &send->session->tx_records);
+	atomic64_add(send->len, &send->session->tx_bytes);
 	kdtls_stat_add(net, KDTLS_TX_RECORDS, send->count);
 	kdtls_stat_add(net, KDTLS_TX_BYTES, send->len);
 	if (send->type != DTLS_CT_APPLICATION_DATA)
@@ -215,11 +215,12 @@ static int kdtls_take(struct kdtls_sock *ks, struct sock *sk,
 	if (err) {
 		kdtls_stat_inc(sock_net(sk), KDTLS_TX_EXPIRED);
 		if (kdtls_epoch_expire(epoch))
-			kdtls_event(ks, sk, DTLS_EVENT_TX_EXPIRED, epoch);
+			kdtls_event(ks, sk, send->peer, DTLS_EVENT_TX_EXPIRED,
+				    epoch);
 		return err;
 	}
 	if (unlikely(kdtls_epoch_tx_worn(epoch)))
-		kdtls_event(ks, sk, DTLS_EVENT_TX_REKEY, epoch);
+		kdtls_event(ks, sk, send->peer, DTLS_EVENT_TX_REKEY, epoch);
 	return 0;
 }
 
@@ -252,9 +253,9 @@ static int kdtls_seal_and_send(struct kdtls_sock *ks, struct sock *sk,
 	if (err < 0)
 		goto err_count;
 
-	kdtls_count_sent(ks, sk, send);
+	kdtls_count_sent(sk, send);
 	if (send->type == DTLS_CT_ALERT && send->len == sizeof(alert))
-		kdtls_session_sent_alert(&ks->session, alert[0], alert[1]);
+		kdtls_session_sent_alert(send->session, alert[0], alert[1]);
 	return send->len;
 
 err_count:
@@ -284,7 +285,7 @@ int kdtls_send_records(struct kdtls_sock *ks, struct sock *sk,
 	struct kdtls_work *work;
 	int err;
 
-	err = kdtls_plan(send, sk, len, epoch->cipher);
+	err = kdtls_plan(send, len, epoch->cipher);
 	if (err)
 		return err;
 	work = kdtls_work_get(kdtls_epoch_request(epoch), send->wire);
@@ -332,24 +333,31 @@ int kdtls_sendmsg(struct sock *sk, struct msghdr *msg, size_t len)
 	struct kdtls_send send = { .type = DTLS_CT_APPLICATION_DATA };
 	struct kdtls_sock *ks = kdtls_sk(sk);
 	struct kdtls_epoch *epoch;
-	bool more;
+	bool more, member;
 	int err;
 
 	if (!ks)
 		return -EBADFD;
+	if (smp_load_acquire(&ks->endpoint))
+		return kdtls_member_sendmsg(ks, sk, msg, len);
 	epoch = kdtls_epoch_get(&ks->session.tx);
 	if (!epoch) {
 		err = kdtls_pass_lock(ks, msg->msg_flags & MSG_DONTWAIT);
 		if (err)
 			return err;
 		epoch = kdtls_epoch_get(&ks->session.tx);
-		if (!epoch)
+		member = ks->endpoint;
+		if (!epoch && !member)
 			err = kdtls_send_before_keys(ks, sk, msg, len);
 		up_read(&ks->install_lock);
+		if (member)
+			return kdtls_member_sendmsg(ks, sk, msg, len);
 		if (!epoch)
 			return err;
 	}
 
+	send.session = &ks->session;
+	send.ipv4 = kdtls_goes_by_ipv4(sk);
 	err = kdtls_prepare(ks, sk, &send, msg);
 	more = msg->msg_flags & KDTLS_MSG_MORE || READ_ONCE(ks->cork);
 	if (!err && send.raw)

@@ -8,6 +8,8 @@
 
 struct kdtls_cipher;
 struct kdtls_epoch;
+struct kdtls_peer;
+struct kdtls_session;
 struct kdtls_sock;
 struct sock;
 
@@ -22,6 +24,9 @@ struct sock;
  * @blocks: what they count against the limits of the key
  * @gso: plaintext segment size that UDP was asked for, 0 for none
  * @gso_cmsg: where the call asked for it; NULL if the socket option did
+ * @session: whose keys seal them
+ * @peer: an endpoint's session: where @session is in; NULL on a connected socket
+ * @ipv4: they go by IPv4
  */
 struct kdtls_send {
 	size_t		len;
@@ -33,12 +38,16 @@ struct kdtls_send {
 	u64		blocks;
 	u32		gso;
 	struct cmsghdr	*gso_cmsg;
+	struct kdtls_session	*session;
+	struct kdtls_peer	*peer;
+	bool			ipv4;
 };
 
 /* send.c */
 int kdtls_parse_cmsgs(struct kdtls_send *send, struct msghdr *msg);
-int kdtls_plan(struct kdtls_send *send, const struct sock *sk, size_t len,
+int kdtls_plan(struct kdtls_send *send, size_t len,
 	       const struct kdtls_cipher *cipher);
+bool kdtls_goes_by_ipv4(const struct sock *sk);
 int kdtls_send_records(struct kdtls_sock *ks, struct sock *sk,
 		       struct msghdr *msg, size_t len, struct kdtls_send *send,
 		       struct kdtls_epoch *epoch);

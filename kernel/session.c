@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0
 /* A session: one DTLS association with one peer, and how it ends. */
 #include <linux/jiffies.h>
+#include <linux/kdtls.h>
 #include <net/sock.h>
 
 #include "session.h"
+#include "stat.h"
 
 /* RFC 5246 section 7.2 */
 #define KDTLS_ALERT_LEN			2
@@ -21,6 +23,36 @@ void kdtls_session_release(struct kdtls_session *session)
 	kdtls_epoch_put(rcu_replace_pointer(session->tx, NULL, true));
 	kdtls_epoch_put(rcu_replace_pointer(session->rx, NULL, true));
 	kdtls_epoch_put(rcu_replace_pointer(session->rx_old, NULL, true));
+}
+
+/**
+ * kdtls_session_uncount() - a session's keys do not count any more
+ * @session: the session; nothing is installed any more
+ * @net: where they counted
+ */
+void kdtls_session_uncount(const struct kdtls_session *session, struct net *net)
+{
+	if (rcu_access_pointer(session->tx))
+		kdtls_stat_dec(net, KDTLS_CURR_TX);
+	if (rcu_access_pointer(session->rx))
+		kdtls_stat_dec(net, KDTLS_CURR_RX);
+}
+
+/**
+ * kdtls_session_retire() - drop the receiving keys from before if they are due
+ * @session: the session; what installs keys is kept out by the caller
+ *
+ * Context: Process context, may sleep.
+ */
+void kdtls_session_retire(struct kdtls_session *session)
+{
+	struct kdtls_epoch *old = rcu_dereference_protected(session->rx_old,
+							    true);
+
+	if (!old || time_before(jiffies, old->retire_at))
+		return;
+	RCU_INIT_POINTER(session->rx_old, NULL);
+	kdtls_epoch_put(old);
 }
 
 /**
@@ -78,43 +110,50 @@ void kdtls_session_sent_alert(struct kdtls_session *session, u8 level,
 		set_bit(KDTLS_CLOSED, &session->state);
 }
 
-static void kdtls_session_end_rx(struct sock *sk)
-{
-	lock_sock(sk);
-	WRITE_ONCE(sk->sk_shutdown, sk->sk_shutdown | RCV_SHUTDOWN);
-	release_sock(sk);
-	sk->sk_state_change(sk);
-}
-
 /**
  * kdtls_session_got_alert() - act on an alert that verified
  * @session: the session
- * @sk: its socket
  * @alert: the record's payload
  * @len: its bytes
  *
  * Alerts that are neither fatal nor close_notify change nothing, nor do those
  * of a wrong size.
  *
- * Context: Process context, may sleep.
- * Return: whether it changed anything.
+ * Return: DTLS_EVENT_CLOSED or DTLS_EVENT_ALERT, 0 if nothing has changed.
  */
-bool kdtls_session_got_alert(struct kdtls_session *session, struct sock *sk,
-			     const u8 *alert, u32 len)
+u8 kdtls_session_got_alert(struct kdtls_session *session, const u8 *alert,
+			   u32 len)
 {
 	if (len != KDTLS_ALERT_LEN)
-		return false;
+		return 0;
 	if (alert[1] == KDTLS_ALERT_CLOSE_NOTIFY) {
 		set_bit(KDTLS_PEER_CLOSED, &session->state);
-		kdtls_session_end_rx(sk);
-		return true;
+		return DTLS_EVENT_CLOSED;
 	}
 	if (alert[0] != KDTLS_ALERT_FATAL)
-		return false;
+		return 0;
 	WRITE_ONCE(session->alert, alert[1]);
 	set_bit(KDTLS_PEER_ALERT, &session->state);
-	WRITE_ONCE(sk->sk_err, ECONNRESET);
-	kdtls_session_end_rx(sk);
-	sk_error_report(sk);
-	return true;
+	return DTLS_EVENT_ALERT;
+}
+
+/**
+ * kdtls_end_reading() - a connected socket's session was ended by its peer
+ * @sk: the socket
+ * @event: from kdtls_session_got_alert()
+ *
+ * Context: Process context, may sleep. Takes the socket's lock.
+ */
+void kdtls_end_reading(struct sock *sk, u8 event)
+{
+	bool alert = event == DTLS_EVENT_ALERT;
+
+	if (alert)
+		WRITE_ONCE(sk->sk_err, ECONNRESET);
+	lock_sock(sk);
+	WRITE_ONCE(sk->sk_shutdown, sk->sk_shutdown | RCV_SHUTDOWN);
+	release_sock(sk);
+	sk->sk_state_change(sk);
+	if (alert)
+		sk_error_report(sk);
 }

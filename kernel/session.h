@@ -8,6 +8,7 @@
 
 #include "epoch.h"
 
+struct net;
 struct sock;
 
 /* Bits of kdtls_session.state; DTLS_STATE_* tells them to user space. */
@@ -19,10 +20,9 @@ enum kdtls_session_bit {
 
 /**
  * struct kdtls_session - one DTLS association with one peer
- * @tx: keys to seal with, or NULL; written under kdtls_sock.install_lock
- * @rx: keys to open with, or NULL; written under kdtls_sock.install_lock
- * @rx_old: keys from before @rx, which serve until their retire_at, or NULL;
- *	written under kdtls_sock.install_lock
+ * @tx: keys to seal with, or NULL
+ * @rx: keys to open with, or NULL
+ * @rx_old: keys from before @rx, which serve until their retire_at, or NULL
  * @state: bits of enum kdtls_session_bit
  * @alert: description of the fatal alert that set KDTLS_PEER_ALERT
  * @tx_records: records sealed
@@ -31,6 +31,9 @@ enum kdtls_session_bit {
  * @rx_bytes: their payload
  * @rx_replayed: records whose number was seen or too old
  * @rx_bad: records dropped for another reason
+ *
+ * What installs keys excludes its like: on a connected socket by
+ * kdtls_sock.install_lock, in an endpoint by kdtls_endpoint.lock.
  */
 struct kdtls_session {
 	struct kdtls_epoch __rcu	*tx;
@@ -49,12 +52,16 @@ struct kdtls_session {
 };
 
 struct kdtls_epoch *kdtls_session_rx_old(struct kdtls_session *session);
+void kdtls_session_uncount(const struct kdtls_session *session,
+			   struct net *net);
+void kdtls_session_retire(struct kdtls_session *session);
 void kdtls_session_release(struct kdtls_session *session);
 int kdtls_session_may_send(struct kdtls_session *session, u8 type);
 void kdtls_session_sent_alert(struct kdtls_session *session, u8 level,
 			      u8 description);
-bool kdtls_session_got_alert(struct kdtls_session *session, struct sock *sk,
-			     const u8 *alert, u32 len);
+u8 kdtls_session_got_alert(struct kdtls_session *session, const u8 *alert,
+			   u32 len);
+void kdtls_end_reading(struct sock *sk, u8 event);
 
 /* No more records are welcome from the peer. */
 static inline bool kdtls_session_rx_ended(const struct kdtls_session *session)

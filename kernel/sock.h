@@ -10,6 +10,7 @@
 
 #include "compat.h"
 #include "corked.h"
+#include "event.h"
 #include "opened.h"
 #include "session.h"
 
@@ -23,6 +24,9 @@ void kdtls_close(struct sock *sk, long timeout);
  * @base: the socket's original protocol
  * @base_destruct: the socket's original destructor
  * @session: the session with the peer that the socket is connected to
+ * @endpoint: the endpoint that it is a member of, or NULL; once set it stays
+ * @role: DTLS_MEMBER_* bits
+ * @member: its number in @endpoint
  * @install_lock: held for reading by calls that pass to @base because there are
  *	no keys yet, and for writing by what installs keys: once that returns,
  *	nothing passes unprotected any more
@@ -31,6 +35,7 @@ void kdtls_close(struct sock *sk, long timeout);
  * @recv_control: DTLS_RECV_CONTROL
  * @recv_raw: DTLS_RECV_RAW
  * @recv_events: DTLS_RECV_EVENTS
+ * @recv_session: DTLS_RECV_SESSION
  * @retire_ms: DTLS_RETIRE
  * @cork: UDP_CORK
  * @limits: DTLS_LIMITS, for keys that are installed; under the socket's lock
@@ -46,12 +51,16 @@ struct kdtls_sock {
 	struct proto		*base;
 	void			(*base_destruct)(struct sock *sk);
 	struct kdtls_session	session;
+	struct kdtls_endpoint	*endpoint;
+	u32			role;
+	u32			member;
 	struct rw_semaphore	install_lock;
 	struct kdtls_opened	opened;
 	struct kdtls_corked	corked;
 	int			recv_control;
 	int			recv_raw;
 	int			recv_events;
+	int			recv_session;
 	int			retire_ms;
 	int			cork;
 	struct dtls_limits	limits;
@@ -94,6 +103,13 @@ static inline int kdtls_pass_lock(struct kdtls_sock *ks, bool nonblock)
 	return down_read_killable(&ks->install_lock);
 }
 
+/* Does what is received go through us: are there keys, or is it a member? */
+static inline bool kdtls_opens(const struct kdtls_sock *ks)
+{
+	return rcu_access_pointer(ks->session.rx) ||
+	       smp_load_acquire(&ks->endpoint);
+}
+
 /* attach.c */
 int kdtls_attach(struct sock *sk);
 bool kdtls_foreign_reader(struct sock *sk);
@@ -107,6 +123,7 @@ int kdtls_setsockopt(struct sock *sk, int level, int optname, sockptr_t optval,
 		     unsigned int optlen);
 int kdtls_getsockopt(struct sock *sk, int level, int optname,
 		     char __user *optval, int __user *optlen);
+int kdtls_check_limits(const struct dtls_limits *limits);
 void kdtls_get_limits(struct kdtls_sock *ks, struct sock *sk,
 		      struct dtls_limits *limits);
 int kdtls_sockopt_init(void);
@@ -118,11 +135,8 @@ int kdtls_set_crypto_info(struct kdtls_sock *ks, struct sock *sk, bool tx,
 void kdtls_retire_init(struct kdtls_sock *ks);
 
 /* info.c */
+void kdtls_tell_session(struct dtls_info *info, struct kdtls_session *session);
 void kdtls_tell(struct kdtls_sock *ks, struct sock *sk, struct dtls_info *info);
-
-/* event.c */
-void kdtls_event(struct kdtls_sock *ks, struct sock *sk, u8 type,
-		 const struct kdtls_epoch *epoch);
 
 /* corked.c */
 int kdtls_uncork(struct kdtls_sock *ks, struct sock *sk);
@@ -130,7 +144,7 @@ int kdtls_uncork(struct kdtls_sock *ks, struct sock *sk);
 /* send.c */
 int kdtls_sendmsg(struct sock *sk, struct msghdr *msg, size_t len);
 
-/* receive.c */
+/* recvmsg.c */
 int kdtls_recvmsg(struct sock *sk, struct msghdr *msg, size_t len, int flags,
 		  int *addr_len);
 bool kdtls_ioctl(struct kdtls_sock *ks, struct sock *sk, int cmd, int *answer);
@@ -146,9 +160,5 @@ bool kdtls_deliverable(const struct msghdr *msg,
 
 /* pathmtu.c */
 bool kdtls_recv_pathmtu(struct sock *sk, struct msghdr *msg, int *addr_len);
-
-/* netlink.c */
-int kdtls_netlink_init(void);
-void kdtls_netlink_exit(void);
 
 #endif /* KDTLS_SOCK_H */

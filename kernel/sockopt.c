@@ -5,6 +5,7 @@
 #include <linux/netfilter.h>
 #include <linux/udp.h>
 
+#include "endpoint.h"
 #include "sock.h"
 
 static int kdtls_set_int(int *option, int most, sockptr_t optval,
@@ -23,7 +24,7 @@ static int kdtls_set_int(int *option, int most, sockptr_t optval,
 }
 
 /* Limits that cannot be meant are refused, the others are cut to the cipher's. */
-static int kdtls_check_limits(const struct dtls_limits *limits)
+int kdtls_check_limits(const struct dtls_limits *limits)
 {
 	if (limits->seal_hard && limits->seal_soft > limits->seal_hard)
 		return -EINVAL;
@@ -67,6 +68,20 @@ void kdtls_get_limits(struct kdtls_sock *ks, struct sock *sk,
 	release_sock(sk);
 }
 
+static int kdtls_set_endpoint(struct kdtls_sock *ks, struct sock *sk,
+			      sockptr_t optval, unsigned int optlen)
+{
+	struct dtls_endpoint endpoint;
+
+	if (optlen != sizeof(endpoint))
+		return -EINVAL;
+	if (copy_from_sockptr(&endpoint, optval, sizeof(endpoint)))
+		return -EFAULT;
+	if (endpoint.endpoint || endpoint.member || endpoint.sessions)
+		return -EINVAL;
+	return kdtls_endpoint_join(ks, sk, endpoint.role);
+}
+
 static int kdtls_set_option(struct kdtls_sock *ks, struct sock *sk, int optname,
 			    sockptr_t optval, unsigned int optlen)
 {
@@ -87,6 +102,10 @@ static int kdtls_set_option(struct kdtls_sock *ks, struct sock *sk, int optname,
 				     optlen);
 	case DTLS_LIMITS:
 		return kdtls_set_limits(ks, sk, optval, optlen);
+	case DTLS_ENDPOINT:
+		return kdtls_set_endpoint(ks, sk, optval, optlen);
+	case DTLS_RECV_SESSION:
+		return kdtls_set_int(&ks->recv_session, 1, optval, optlen);
 	default:
 		return -ENOPROTOOPT;
 	}
@@ -173,6 +192,21 @@ static int kdtls_get_int(const int *option, char __user *optval,
 	return kdtls_get_value(&value, sizeof(value), optval, optlen);
 }
 
+static int kdtls_get_endpoint(struct kdtls_sock *ks, char __user *optval,
+			      int __user *optlen)
+{
+	struct kdtls_endpoint *endpoint = smp_load_acquire(&ks->endpoint);
+	struct dtls_endpoint value = {};
+
+	if (!endpoint)
+		return -ENOTCONN;
+	value.role = ks->role;
+	value.endpoint = endpoint->id;
+	value.member = ks->member;
+	value.sessions = READ_ONCE(endpoint->count);
+	return kdtls_get_value(&value, sizeof(value), optval, optlen);
+}
+
 static int kdtls_get_option(struct kdtls_sock *ks, struct sock *sk, int optname,
 			    char __user *optval, int __user *optlen)
 {
@@ -191,6 +225,10 @@ static int kdtls_get_option(struct kdtls_sock *ks, struct sock *sk, int optname,
 		return kdtls_get_int(&ks->recv_events, optval, optlen);
 	case DTLS_RETIRE:
 		return kdtls_get_int(&ks->retire_ms, optval, optlen);
+	case DTLS_ENDPOINT:
+		return kdtls_get_endpoint(ks, optval, optlen);
+	case DTLS_RECV_SESSION:
+		return kdtls_get_int(&ks->recv_session, optval, optlen);
 	case DTLS_LIMITS:
 		kdtls_get_limits(ks, sk, &limits);
 		return kdtls_get_value(&limits, sizeof(limits), optval, optlen);

@@ -23,6 +23,12 @@ static const char *const kdtls_counter_names[KDTLS_COUNTERS] = {
 	[KDTLS_ATTACHED]		= "KdtlsAttached",
 	[KDTLS_CURR_TX]			= "KdtlsCurrTx",
 	[KDTLS_CURR_RX]			= "KdtlsCurrRx",
+	[KDTLS_CURR_ENDPOINTS]		= "KdtlsCurrEndpoints",
+	[KDTLS_CURR_SESSIONS]		= "KdtlsCurrSessions",
+	[KDTLS_SESSIONS_NEW]		= "KdtlsSessionsNew",
+	[KDTLS_SESSIONS_REPLACED]	= "KdtlsSessionsReplaced",
+	[KDTLS_SESSIONS_DELETED]	= "KdtlsSessionsDeleted",
+	[KDTLS_SESSIONS_IDLE]		= "KdtlsSessionsIdle",
 	[KDTLS_TX_INSTALLED]		= "KdtlsTxInstalled",
 	[KDTLS_RX_INSTALLED]		= "KdtlsRxInstalled",
 	[KDTLS_TX_RECORDS]		= "KdtlsTxRecords",
@@ -30,6 +36,7 @@ static const char *const kdtls_counter_names[KDTLS_COUNTERS] = {
 	[KDTLS_TX_CONTROL]		= "KdtlsTxControl",
 	[KDTLS_TX_RAW]			= "KdtlsTxRaw",
 	[KDTLS_TX_ERRORS]		= "KdtlsTxErrors",
+	[KDTLS_TX_NO_SESSION]		= "KdtlsTxNoSession",
 	[KDTLS_TX_EXPIRED]		= "KdtlsTxExpired",
 	[KDTLS_TX_REKEY]		= "KdtlsTxRekey",
 	[KDTLS_TX_LIMIT]		= "KdtlsTxLimit",
@@ -39,6 +46,8 @@ static const char *const kdtls_counter_names[KDTLS_COUNTERS] = {
 	[KDTLS_RX_RAW]			= "KdtlsRxRaw",
 	[KDTLS_RX_REKEY]		= "KdtlsRxRekey",
 	[KDTLS_RX_LIMIT]		= "KdtlsRxLimit",
+	[KDTLS_RX_FORWARDED]		= "KdtlsRxForwarded",
+	[KDTLS_RX_UNKNOWN]		= "KdtlsRxUnknown",
 	[KDTLS_RX_DROP_FORMAT]		= "KdtlsRxDropFormat",
 	[KDTLS_RX_DROP_VERSION]		= "KdtlsRxDropVersion",
 	[KDTLS_RX_DROP_TYPE]		= "KdtlsRxDropType",
@@ -52,6 +61,7 @@ static const char *const kdtls_counter_names[KDTLS_COUNTERS] = {
 	[KDTLS_RX_DROP_CLOSED]		= "KdtlsRxDropClosed",
 	[KDTLS_RX_DROP_NOMEM]		= "KdtlsRxDropNomem",
 	[KDTLS_RX_DROP_CHECKSUM]	= "KdtlsRxDropChecksum",
+	[KDTLS_RX_DROP_RCVBUF]		= "KdtlsRxDropRcvbuf",
 };
 
 static unsigned int kdtls_net_id __read_mostly;
@@ -77,6 +87,11 @@ static long kdtls_stat_sum(struct kdtls_net *kn, int counter)
 	for_each_possible_cpu(cpu)
 		sum += READ_ONCE(per_cpu_ptr(kn->counters, cpu)->value[counter]);
 	return sum;
+}
+
+long kdtls_stat_read(struct net *net, enum kdtls_counter counter)
+{
+	return kdtls_stat_sum(net_generic(net, kdtls_net_id), counter);
 }
 
 static int kdtls_stat_show(struct seq_file *seq, void *v)

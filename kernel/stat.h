@@ -10,6 +10,12 @@ enum kdtls_counter {
 	KDTLS_ATTACHED,
 	KDTLS_CURR_TX,
 	KDTLS_CURR_RX,
+	KDTLS_CURR_ENDPOINTS,
+	KDTLS_CURR_SESSIONS,
+	KDTLS_SESSIONS_NEW,
+	KDTLS_SESSIONS_REPLACED,
+	KDTLS_SESSIONS_DELETED,
+	KDTLS_SESSIONS_IDLE,
 	KDTLS_TX_INSTALLED,
 	KDTLS_RX_INSTALLED,
 	KDTLS_TX_RECORDS,
@@ -17,6 +23,7 @@ enum kdtls_counter {
 	KDTLS_TX_CONTROL,
 	KDTLS_TX_RAW,
 	KDTLS_TX_ERRORS,
+	KDTLS_TX_NO_SESSION,
 	KDTLS_TX_EXPIRED,
 	KDTLS_TX_REKEY,
 	KDTLS_TX_LIMIT,
@@ -26,6 +33,8 @@ enum kdtls_counter {
 	KDTLS_RX_RAW,
 	KDTLS_RX_REKEY,
 	KDTLS_RX_LIMIT,
+	KDTLS_RX_FORWARDED,
+	KDTLS_RX_UNKNOWN,
 	KDTLS_RX_DROP_FORMAT,
 	KDTLS_RX_DROP_VERSION,
 	KDTLS_RX_DROP_TYPE,
@@ -39,6 +48,7 @@ enum kdtls_counter {
 	KDTLS_RX_DROP_CLOSED,
 	KDTLS_RX_DROP_NOMEM,
 	KDTLS_RX_DROP_CHECKSUM,
+	KDTLS_RX_DROP_RCVBUF,
 	KDTLS_COUNTERS,
 };
 
@@ -55,6 +65,7 @@ static inline void kdtls_stat_dec(struct net *net, enum kdtls_counter counter)
 	kdtls_stat_add(net, counter, -1);
 }
 
+long kdtls_stat_read(struct net *net, enum kdtls_counter counter);
 int kdtls_stat_init(void);
 void kdtls_stat_exit(void);
 

@@ -70,6 +70,9 @@
 /* The longest that the keys before the last DTLS_RX stay, and the default. */
 #define DTLS_RETIRE_MAX			120000
 
+/* The longest idle limit of a session, in milliseconds: a week. */
+#define DTLS_IDLE_MAX			604800000
+
 /* Bytes of the blocks that struct dtls_limits counts. */
 #define DTLS_BLOCK_SIZE			16
 
