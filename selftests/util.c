@@ -718,17 +718,19 @@ size_t train_payload(uint8_t *data, int count, size_t segment, size_t last,
 
 /* In the order of Documentation/uapi.rst, the gauges first. */
 static const char * const stat_names[] = {
-	"Attached", "CurrTx", "CurrRx", "TxInstalled", "RxInstalled",
-	"TxRecords", "TxBytes", "TxControl", "TxRaw", "TxErrors", "TxExpired",
-	"TxRekey", "TxLimit",
+	"Attached", "CurrTx", "CurrRx", "CurrEndpoints", "CurrSessions",
+	"SessionsNew", "SessionsReplaced", "SessionsDeleted", "SessionsIdle",
+	"TxInstalled", "RxInstalled",
+	"TxRecords", "TxBytes", "TxControl", "TxRaw", "TxErrors",
+	"TxNoSession", "TxExpired", "TxRekey", "TxLimit",
 	"RxRecords", "RxBytes", "RxControl", "RxRaw", "RxRekey", "RxLimit",
-	"RxDropFormat",
+	"RxForwarded", "RxUnknown", "RxDropFormat",
 	"RxDropVersion", "RxDropType", "RxDropEpoch", "RxDropReplay",
 	"RxDropOld", "RxDropAuth", "RxDropLimit", "RxDropRaw", "RxDropControl",
-	"RxDropClosed", "RxDropNomem", "RxDropChecksum",
+	"RxDropClosed", "RxDropNomem", "RxDropChecksum", "RxDropRcvbuf",
 };
 
-#define STATS_GAUGES	3
+#define STATS_GAUGES	5
 
 static int stat_index(const char *name)
 {
