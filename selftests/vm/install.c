@@ -360,8 +360,8 @@ TEST_F(install, different_epochs)
 
 TEST_F(install, unknown_options)
 {
-	static const int set[] = { 0, DTLS_INFO, 9, 99, -1, 1 << 16 };
-	static const int get[] = { 0, DTLS_TX, DTLS_RX, 9, 99, -1 };
+	static const int set[] = { 0, DTLS_INFO, 11, 99, -1, 1 << 16 };
+	static const int get[] = { 0, DTLS_TX, DTLS_RX, 11, 99, -1 };
 	uint8_t buf[256];
 	size_t i;
 
