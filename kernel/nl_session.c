@@ -174,7 +174,6 @@ static int kdtls_nl_install(struct kdtls_peer *peer, struct kdtls_nl_keys *keys)
 				      peer->retire_ms);
 	if (keys->tx)
 		kdtls_session_install(session, net, true, &keys->tx, 0);
-	kdtls_peer_arm(peer);
 	return 0;
 }
 
@@ -272,6 +271,7 @@ static int kdtls_nl_new_locked(struct kdtls_endpoint *endpoint,
 		return err;
 	}
 	refcount_inc(&peer->refs);
+	kdtls_peer_arm(peer);
 	kdtls_stat_inc(endpoint->net, KDTLS_SESSIONS_NEW);
 	*made = peer;
 	return 0;
@@ -350,6 +350,7 @@ static int kdtls_nl_replace_locked(struct kdtls_endpoint *endpoint,
 		kdtls_peer_discard(peer);
 		return err;
 	}
+	kdtls_peer_arm(peer);
 	kdtls_stat_inc(endpoint->net, KDTLS_SESSIONS_REPLACED);
 	kdtls_peer_event(old, DTLS_EVENT_GONE, 0);
 	kdtls_peer_event(peer, DTLS_EVENT_UP, 0);
@@ -427,6 +428,8 @@ int kdtls_nl_key_new(struct sk_buff *skb, struct genl_info *info)
 		goto out;
 	}
 	err = kdtls_nl_install(peer, &keys);
+	if (!err)
+		kdtls_peer_arm(peer);
 	if (err == -EKEYREJECTED)
 		NL_SET_ERR_MSG(info->extack,
 			       "a key that the session has already");
