@@ -3,43 +3,8 @@
 #include <linux/slab.h>
 
 #include "compat.h"
+#include "context.h"
 #include "epoch.h"
-
-static const char *kdtls_algorithm(u16 cipher_type)
-{
-	switch (cipher_type) {
-	case DTLS_CIPHER_AES_GCM_128:
-	case DTLS_CIPHER_AES_GCM_256:
-		return "gcm(aes)";
-	case DTLS_CIPHER_AES_CCM_128:
-	case DTLS_CIPHER_AES_CCM_256:
-	case DTLS_CIPHER_AES_CCM_8_128:
-		return "ccm(aes)";
-	case DTLS_CIPHER_CHACHA20_POLY1305:
-		return "rfc7539(chacha20,poly1305)";
-	default:
-		return NULL;
-	}
-}
-
-static struct crypto_aead *kdtls_aead_new(const struct kdtls_cipher *cipher,
-					  const u8 *key)
-{
-	struct crypto_aead *tfm;
-	int err;
-
-	tfm = crypto_alloc_aead(kdtls_algorithm(cipher->type), 0, 0);
-	if (IS_ERR(tfm))
-		return tfm;
-	err = crypto_aead_setkey(tfm, key, cipher->key_len);
-	if (!err)
-		err = crypto_aead_setauthsize(tfm, cipher->tag_len);
-	if (err) {
-		crypto_free_aead(tfm);
-		return ERR_PTR(err);
-	}
-	return tfm;
-}
 
 /**
  * kdtls_epoch_new() - make an epoch out of what user space installs
@@ -50,6 +15,7 @@ static struct crypto_aead *kdtls_aead_new(const struct kdtls_cipher *cipher,
  * @salt: @cipher->salt_len bytes
  * @explicit_nonce: @cipher->explicit_len bytes, the nonce of the next record
  * @limits: what user space asked for
+ * @lent: the cipher with the key comes from the pool, when there is need of it
  *
  * Context: Process context, may sleep.
  * Return: the epoch with one reference, or an ERR_PTR(): -ENOMEM, or -ENOENT
@@ -59,10 +25,11 @@ struct kdtls_epoch *kdtls_epoch_new(const struct kdtls_cipher *cipher,
 				    const struct dtls_crypto_info *info,
 				    const u8 *key, const u8 *salt,
 				    const u8 *explicit_nonce,
-				    const struct dtls_limits *limits)
+				    const struct dtls_limits *limits, bool lent)
 {
 	struct kdtls_epoch *epoch;
 	size_t size = sizeof(*epoch);
+	int err;
 
 	if (info->window)
 		size += kdtls_window_bytes(info->window) -
@@ -71,10 +38,13 @@ struct kdtls_epoch *kdtls_epoch_new(const struct kdtls_cipher *cipher,
 	if (!epoch)
 		return ERR_PTR(-ENOMEM);
 
-	epoch->tfm = kdtls_aead_new(cipher, key);
-	if (IS_ERR(epoch->tfm)) {
-		int err = PTR_ERR(epoch->tfm);
-
+	if (lent) {
+		err = kdtls_cipher_probe(cipher);
+	} else {
+		epoch->tfm = kdtls_aead_new(cipher, key);
+		err = PTR_ERR_OR_ZERO(epoch->tfm);
+	}
+	if (err) {
 		kfree(epoch);
 		return ERR_PTR(err);
 	}
@@ -143,6 +113,7 @@ void kdtls_epoch_put(struct kdtls_epoch *epoch)
 	if (!epoch || !refcount_dec_and_test(&epoch->refs))
 		return;
 	crypto_free_aead(epoch->tfm);
+	kdtls_context_drop(epoch);
 	memzero_explicit(epoch->salt, sizeof(epoch->salt));
 	memzero_explicit(epoch->key, sizeof(epoch->key));
 	kfree_rcu(epoch, rcu);
@@ -235,6 +206,38 @@ bool kdtls_epoch_expire(struct kdtls_epoch *epoch)
 	return kdtls_epoch_tell(epoch, KDTLS_EPOCH_EXPIRED);
 }
 
+/**
+ * kdtls_epoch_ready() - get at the cipher with the epoch's key
+ * @epoch: the epoch; the caller's reference outlives @work
+ * @work: scratch memory of the call; it keeps the cipher until it is given back
+ *
+ * Sealing and opening do this themselves. Who must not fail then calls it before.
+ *
+ * Context: Process context, may sleep.
+ * Return: 0 or -ENOMEM.
+ */
+int kdtls_epoch_ready(struct kdtls_epoch *epoch, struct kdtls_work *work)
+{
+	struct kdtls_context *context = NULL;
+	struct crypto_aead *tfm = epoch->tfm;
+
+	if (work->epoch == epoch)
+		return 0;
+	if (!tfm) {
+		context = kdtls_context_get(epoch);
+		if (IS_ERR(context))
+			return PTR_ERR(context);
+		tfm = context->tfm;
+	}
+	kdtls_context_put(work->context);
+	work->context = context;
+	work->epoch = NULL;
+	if (kdtls_work_set_cipher(work, tfm))
+		return -ENOMEM;
+	work->epoch = epoch;
+	return 0;
+}
+
 static void kdtls_epoch_set_nonce(struct kdtls_epoch *epoch,
 				  struct kdtls_work *work,
 				  const struct kdtls_record *rec, u16 payload,
@@ -242,13 +245,13 @@ static void kdtls_epoch_set_nonce(struct kdtls_epoch *epoch,
 {
 	u8 *nonce = work->iv;
 
-	aead_request_set_tfm(work->req, epoch->tfm);
 	/*
 	 * The kernel's CCM takes its first counter block: the bytes that count
 	 * less one, which a nonce of 12 leaves 3 of, the nonce, and the count
 	 * (RFC 3610 section 2.3).
 	 */
-	if (crypto_aead_ivsize(epoch->tfm) > KDTLS_NONCE_LEN) {
+	if (crypto_aead_ivsize(crypto_aead_reqtfm(work->req)) >
+	    KDTLS_NONCE_LEN) {
 		memset(work->iv, 0, sizeof(work->iv));
 		*nonce++ = KDTLS_IV_LEN - 1 - KDTLS_NONCE_LEN - 1;
 	}
@@ -269,7 +272,7 @@ static void kdtls_map(struct kdtls_work *work, struct scatterlist *sg, u8 *buf,
 /**
  * kdtls_epoch_seal() - turn a payload into a record, in place
  * @epoch: a sending epoch
- * @work: scratch memory with room for requests to @epoch->tfm
+ * @work: scratch memory of the call
  * @type: content type, DTLS_CT_*
  * @seq: a number of which kdtls_epoch_take() made this call the only owner
  * @record: where the record goes; the payload stands behind the room for header
@@ -292,6 +295,10 @@ int kdtls_epoch_seal(struct kdtls_epoch *epoch, struct kdtls_work *work,
 		.len = cipher->explicit_len + payload + cipher->tag_len,
 	};
 
+	int err = kdtls_epoch_ready(epoch, work);
+
+	if (err)
+		return err;
 	kdtls_record_write(&rec, record);
 	if (cipher->explicit_len)
 		kdtls_put_be64(explicit_nonce, epoch->tx_explicit + seq);
@@ -363,7 +370,7 @@ static int kdtls_map_skb(struct kdtls_work *work, struct sk_buff *skb,
 /**
  * kdtls_epoch_open() - verify and decrypt a record, and move the window
  * @epoch: a receiving epoch
- * @work: scratch memory with room for requests to @epoch->tfm
+ * @work: scratch memory of the call
  * @rec: the record's header
  * @payload: from kdtls_record_payload()
  * @skb: the datagram, or train, that holds it
@@ -384,6 +391,9 @@ int kdtls_epoch_open(struct kdtls_epoch *epoch, struct kdtls_work *work,
 	u8 explicit_nonce[KDTLS_EXPLICIT_MAX];
 	int err;
 
+	err = kdtls_epoch_ready(epoch, work);
+	if (err)
+		return err;
 	err = skb_copy_bits(skb, offset, explicit_nonce, cipher->explicit_len);
 	if (err)
 		return err;

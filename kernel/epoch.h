@@ -27,7 +27,8 @@ enum kdtls_epoch_bit {
  * @refs: one for the session, one for each call that uses it
  * @number: the epoch on the wire, never 0
  * @cipher: its sizes
- * @tfm: the cipher with its key
+ * @tfm: the cipher with its key; NULL if it is lent
+ * @context: the lent one, or NULL while there is none
  * @salt: the part of the nonce that is not sent
  * @key: the key, to tell it from the next
  * @flags: bits of enum kdtls_epoch_bit
@@ -47,6 +48,7 @@ struct kdtls_epoch {
 	u16				number;
 	const struct kdtls_cipher	*cipher;
 	struct crypto_aead		*tfm;
+	struct kdtls_context __rcu	*context;
 	u8				salt[KDTLS_NONCE_LEN];
 	u8				key[KDTLS_KEY_MAX];
 	unsigned long			flags;
@@ -64,13 +66,15 @@ struct kdtls_epoch {
 };
 
 struct dtls_crypto_info;
+struct kdtls_context;
 struct sk_buff;
 
 struct kdtls_epoch *kdtls_epoch_new(const struct kdtls_cipher *cipher,
 				    const struct dtls_crypto_info *info,
 				    const u8 *key, const u8 *salt,
 				    const u8 *explicit_nonce,
-				    const struct dtls_limits *limits);
+				    const struct dtls_limits *limits,
+				    bool lent);
 bool kdtls_epoch_same_key(const struct kdtls_epoch *a,
 			  const struct kdtls_epoch *b);
 struct kdtls_epoch *kdtls_epoch_get(struct kdtls_epoch __rcu **from);
@@ -80,6 +84,7 @@ int kdtls_epoch_take(struct kdtls_epoch *epoch, u32 count, u64 blocks,
 		     u64 *first);
 bool kdtls_epoch_tx_worn(struct kdtls_epoch *epoch);
 bool kdtls_epoch_expire(struct kdtls_epoch *epoch);
+int kdtls_epoch_ready(struct kdtls_epoch *epoch, struct kdtls_work *work);
 int kdtls_epoch_seal(struct kdtls_epoch *epoch, struct kdtls_work *work,
 		     u8 type, u64 seq, u8 *record, u16 payload);
 int kdtls_epoch_check(struct kdtls_epoch *epoch, u64 seq);
@@ -91,14 +96,6 @@ int kdtls_epoch_open(struct kdtls_epoch *epoch, struct kdtls_work *work,
 static inline bool kdtls_epoch_check_limit(const struct kdtls_epoch *epoch)
 {
 	return (u64)atomic64_read(&epoch->failures) < epoch->limits.fail_hard;
-}
-
-/* Bytes of a request to an epoch's cipher; 0 for no epoch. */
-static inline unsigned int kdtls_epoch_request(const struct kdtls_epoch *epoch)
-{
-	if (!epoch)
-		return 0;
-	return sizeof(struct aead_request) + crypto_aead_reqsize(epoch->tfm);
 }
 
 void kdtls_epoch_count_failure(struct kdtls_epoch *epoch);

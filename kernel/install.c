@@ -303,13 +303,14 @@ static int kdtls_install(struct kdtls_sock *ks, struct sock *sk, bool tx,
  * @size: its bytes
  * @tx: for sending
  * @limits: what limits them
+ * @lent: their cipher comes from the pool: an endpoint's session
  *
  * Context: Process context, may sleep.
  * Return: the keys, to be given to kdtls_epoch_put(), or an ERR_PTR().
  */
 struct kdtls_epoch *kdtls_keys_new(union kdtls_install *install,
 				   unsigned int size, bool tx,
-				   const struct dtls_limits *limits)
+				   const struct dtls_limits *limits, bool lent)
 {
 	const struct kdtls_layout *layout;
 	const u8 *bytes = (u8 *)install;
@@ -324,7 +325,7 @@ struct kdtls_epoch *kdtls_keys_new(union kdtls_install *install,
 	return kdtls_epoch_new(kdtls_cipher_find(install->info.cipher_type),
 			       &install->info, bytes + layout->key,
 			       bytes + layout->salt,
-			       bytes + layout->explicit_nonce, limits);
+			       bytes + layout->explicit_nonce, limits, lent);
 }
 
 static int kdtls_set_keys(struct kdtls_sock *ks, struct sock *sk, bool tx,
@@ -335,7 +336,7 @@ static int kdtls_set_keys(struct kdtls_sock *ks, struct sock *sk, bool tx,
 	int err;
 
 	kdtls_get_limits(ks, sk, &limits);
-	epoch = kdtls_keys_new(install, size, tx, &limits);
+	epoch = kdtls_keys_new(install, size, tx, &limits, false);
 	if (IS_ERR(epoch))
 		return PTR_ERR(epoch);
 	err = kdtls_install(ks, sk, tx, &epoch);

@@ -22,7 +22,8 @@ union kdtls_install {
 
 struct kdtls_epoch *kdtls_keys_new(union kdtls_install *install,
 				   unsigned int size, bool tx,
-				   const struct dtls_limits *limits);
+				   const struct dtls_limits *limits,
+				   bool lent);
 int kdtls_session_may_install(struct kdtls_session *session, bool tx,
 			      const struct kdtls_epoch *epoch);
 bool kdtls_session_has_key(struct kdtls_session *session,

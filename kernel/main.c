@@ -2,6 +2,7 @@
 /* kdtls: DTLS records in the kernel, under the calls of a UDP socket. */
 #include <linux/module.h>
 
+#include "context.h"
 #include "netlink.h"
 #include "peer.h"
 #include "sock.h"
@@ -12,6 +13,7 @@ static int __init kdtls_init(void)
 {
 	int err;
 
+	kdtls_context_init();
 	err = kdtls_stat_init();
 	if (err)
 		return err;

@@ -113,7 +113,7 @@ static struct kdtls_epoch *kdtls_nl_keys(struct genl_info *info, bool tx)
 	if (err)
 		return ERR_PTR(err);
 	memcpy(&install, nla_data(attr), nla_len(attr));
-	epoch = kdtls_keys_new(&install, nla_len(attr), tx, &limits);
+	epoch = kdtls_keys_new(&install, nla_len(attr), tx, &limits, true);
 	memzero_explicit(&install, sizeof(install));
 	/* The message stays in the socket's memory for a while. */
 	memzero_explicit(nla_data(attr), nla_len(attr));

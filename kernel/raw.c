@@ -58,7 +58,7 @@ int kdtls_send_raw(struct kdtls_sock *ks, struct sock *sk, struct msghdr *msg,
 		return -EINVAL;
 	if (len > KDTLS_WORK_SIZE)
 		return -EMSGSIZE;
-	work = kdtls_work_get(0, len);
+	work = kdtls_work_get(len);
 	if (IS_ERR(work))
 		return PTR_ERR(work);
 

@@ -432,6 +432,25 @@ static void kdtls_put_epochs(struct kdtls_receive *rx)
 	kdtls_epoch_put(rx->epochs[1]);
 }
 
+/*
+ * A connected socket's keys are ready, but for a request that takes them. Those of
+ * an endpoint's sessions become it only for a record that may be opened: whoever
+ * forges addresses must not make us wake up everybody.
+ */
+static int kdtls_get_work(struct kdtls_receive *rx)
+{
+	int err = 0;
+
+	rx->work = kdtls_work_get(max_t(u32, rx->skb->len, 1));
+	if (IS_ERR(rx->work))
+		return PTR_ERR(rx->work);
+	if (rx->epochs[0] && !rx->peer)
+		err = kdtls_epoch_ready(rx->epochs[0], rx->work);
+	if (err)
+		kdtls_work_put(rx->work);
+	return err;
+}
+
 /**
  * kdtls_receive_init() - begin a receive call
  * @rx: what it keeps between its datagrams
@@ -472,13 +491,10 @@ int kdtls_receive_next(struct kdtls_receive *rx)
 	rx->queued = false;
 	rx->summed = false;
 	kdtls_get_epochs(rx);
-	rx->work = kdtls_work_get(max(kdtls_epoch_request(rx->epochs[0]),
-				      kdtls_epoch_request(rx->epochs[1])),
-				  max_t(u32, rx->skb->len, 1));
-	if (IS_ERR(rx->work)) {
+	err = kdtls_get_work(rx);
+	if (err) {
 		kdtls_put_epochs(rx);
-		return kdtls_receive_refuse(rx, KDTLS_RX_DROP_NOMEM,
-					    PTR_ERR(rx->work));
+		return kdtls_receive_refuse(rx, KDTLS_RX_DROP_NOMEM, err);
 	}
 	kdtls_receive_skb(rx);
 	return 0;

@@ -235,6 +235,9 @@ static int kdtls_seal_and_send(struct kdtls_sock *ks, struct sock *sk,
 	u64 seq;
 	int err;
 
+	err = kdtls_epoch_ready(epoch, work);
+	if (err)
+		return err;
 	err = kdtls_copy_payload(send, &msg->msg_iter, cipher, work->buf);
 	if (err)
 		return err;
@@ -288,7 +291,7 @@ int kdtls_send_records(struct kdtls_sock *ks, struct sock *sk,
 	err = kdtls_plan(send, len, epoch->cipher);
 	if (err)
 		return err;
-	work = kdtls_work_get(kdtls_epoch_request(epoch), send->wire);
+	work = kdtls_work_get(send->wire);
 	if (IS_ERR(work))
 		return PTR_ERR(work);
 	err = kdtls_seal_and_send(ks, sk, msg, send, epoch, work);

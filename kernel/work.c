@@ -11,6 +11,7 @@
 #include <linux/percpu.h>
 #include <linux/slab.h>
 
+#include "context.h"
 #include "work.h"
 
 static DEFINE_PER_CPU(struct kdtls_work *, kdtls_work_idle);
@@ -48,15 +49,28 @@ static int kdtls_work_resize(struct kdtls_work *work, u32 size)
 	return -ENOMEM;
 }
 
-static int kdtls_work_set_request(struct kdtls_work *work, unsigned int size)
+/**
+ * kdtls_work_set_cipher() - make the request one to a cipher
+ * @work: from kdtls_work_get()
+ * @tfm: the cipher
+ *
+ * Context: Process context, may sleep.
+ * Return: 0 or -ENOMEM.
+ */
+int kdtls_work_set_cipher(struct kdtls_work *work, struct crypto_aead *tfm)
 {
+	unsigned int size = sizeof(struct aead_request) +
+			    crypto_aead_reqsize(tfm);
+
 	if (work->request < size) {
 		kfree_sensitive(work->req);
-		work->request = size;
+		work->request = 0;
 		work->req = kmalloc(size, GFP_KERNEL_ACCOUNT);
 		if (!work->req)
 			return -ENOMEM;
+		work->request = size;
 	}
+	aead_request_set_tfm(work->req, tfm);
 	crypto_init_wait(&work->wait);
 	aead_request_set_callback(work->req, CRYPTO_TFM_REQ_MAY_BACKLOG |
 				  CRYPTO_TFM_REQ_MAY_SLEEP,
@@ -66,15 +80,13 @@ static int kdtls_work_set_request(struct kdtls_work *work, unsigned int size)
 
 /**
  * kdtls_work_get() - take scratch memory for one call
- * @request: bytes of the largest request to a cipher that will be made, see
- *	kdtls_epoch_request(); 0 if none will be
  * @size: bytes of buffer that will be needed, up to KDTLS_WORK_SIZE
  *
  * Context: Process context, may sleep.
  * Return: the memory, to be given to kdtls_work_put(), or an ERR_PTR() of
  * -ENOMEM.
  */
-struct kdtls_work *kdtls_work_get(unsigned int request, u32 size)
+struct kdtls_work *kdtls_work_get(u32 size)
 {
 	struct kdtls_work *work = this_cpu_xchg(kdtls_work_idle, NULL);
 
@@ -82,13 +94,8 @@ struct kdtls_work *kdtls_work_get(unsigned int request, u32 size)
 		work = kzalloc(sizeof(*work), GFP_KERNEL_ACCOUNT);
 	if (!work)
 		return ERR_PTR(-ENOMEM);
-	if (kdtls_work_resize(work, size))
-		goto err_free;
-	if (request && kdtls_work_set_request(work, request))
-		goto err_free;
-	return work;
-
-err_free:
+	if (!kdtls_work_resize(work, size))
+		return work;
 	kdtls_work_free(work);
 	return ERR_PTR(-ENOMEM);
 }
@@ -99,6 +106,9 @@ err_free:
  */
 void kdtls_work_put(struct kdtls_work *work)
 {
+	kdtls_context_put(work->context);
+	work->context = NULL;
+	work->epoch = NULL;
 	/* A buffer of less than the full size was an emergency. */
 	if (work->size < KDTLS_WORK_SIZE ||
 	    this_cpu_cmpxchg(kdtls_work_idle, NULL, work))

@@ -20,10 +20,15 @@
 /* Additional data, the skb's head and its fragments. */
 #define KDTLS_WORK_SG		(MAX_SKB_FRAGS + 2)
 
+struct kdtls_context;
+struct kdtls_epoch;
+
 /**
  * struct kdtls_work - scratch memory of one call
  * @buf: where records are built or opened
  * @size: bytes at @buf
+ * @epoch: whose cipher @req is for, or NULL
+ * @context: that cipher, if it is lent
  * @req: request that takes any cipher in use so far
  * @request: bytes at @req
  * @wait: completion of an asynchronous cipher
@@ -37,6 +42,8 @@
 struct kdtls_work {
 	u8			*buf;
 	u32			size;
+	struct kdtls_epoch	*epoch;
+	struct kdtls_context	*context;
 	struct aead_request	*req;
 	unsigned int		request;
 	struct crypto_wait	wait;
@@ -46,7 +53,8 @@ struct kdtls_work {
 	struct scatterlist	dst[2];
 };
 
-struct kdtls_work *kdtls_work_get(unsigned int request, u32 size);
+struct kdtls_work *kdtls_work_get(u32 size);
+int kdtls_work_set_cipher(struct kdtls_work *work, struct crypto_aead *tfm);
 void kdtls_work_put(struct kdtls_work *work);
 void kdtls_work_exit(void);
 
