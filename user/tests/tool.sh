@@ -75,7 +75,7 @@ wrong_usage()
 	wrong session get --endpoint 1 --peer '[::1]:1' --local 192.0.2.1:1
 	wrong session get --endpoint 1 --session 1 --idle 1
 	wrong session set --endpoint 1 --session 1
-	wrong session set --endpoint 1 --session 1 --idle 4294968
+	wrong session set --endpoint 1 --session 1 --idle 604801
 	wrong session set --endpoint 1 --session 1 --handshake maybe
 	wrong session set --endpoint 1 --session 1 --idle 1 --json
 	wrong session del --endpoint 1 --session 1 --owner 1

@@ -47,9 +47,9 @@ static const struct {
 	const char	*prefix;
 	const char	*name;
 } groups[COUNTER_GROUPS] = {
-	{ "KdtlsTx", "sent" },
-	{ "KdtlsRxDrop", "dropped" },
-	{ "KdtlsRx", "received" },
+	{ "Tx", "sent" },
+	{ "RxDrop", "dropped" },
+	{ "Rx", "received" },
 	{ "", "general" },
 };
 
@@ -141,6 +141,9 @@ unsigned int counter_group(const char *name)
 {
 	unsigned int i;
 
+	/* As /proc has them. */
+	if (!strncmp(name, "Kdtls", 5))
+		name += 5;
 	for (i = 0; i < COUNTER_GROUPS - 1; i++)
 		if (!strncmp(name, groups[i].prefix, strlen(groups[i].prefix)))
 			break;

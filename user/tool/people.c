@@ -116,7 +116,7 @@ static void alert(FILE *out, uint8_t number)
 
 static void state(FILE *out, const struct dtls_info *info)
 {
-	const char *name;
+	const char *name, *space = "";
 	unsigned int i;
 
 	label(out, "state");
@@ -124,16 +124,18 @@ static void state(FILE *out, const struct dtls_info *info)
 		if (!(info->state >> i & 1))
 			continue;
 		name = state_name(i);
+		fputs(space, out);
 		if (name)
-			fprintf(out, "%s%s%s ", state_is_bad(i) ? bad() : "",
+			fprintf(out, "%s%s%s", state_is_bad(i) ? bad() : "",
 				name, state_is_bad(i) ? plain() : "");
 		else
-			fprintf(out, "state-%u ", i);
+			fprintf(out, "state-%u", i);
+		space = " ";
 	}
 	if (!info->state)
 		fputs("no keys", out);
 	if (info->state & DTLS_STATE_PEER_ALERT) {
-		fputc('(', out);
+		fputs(" (", out);
 		alert(out, info->alert);
 		fputc(')', out);
 	}

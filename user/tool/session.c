@@ -23,8 +23,8 @@ static const char usage[] =
 "\n"
 "set, one of these at least:\n"
 "  --owner N             give it to this member; 0 for whoever receives\n"
-"  --idle SECONDS        delete it when it has had no record for so long; 0 for\n"
-"                        never\n"
+"  --idle SECONDS        delete it when it has had no record for so long, a week\n"
+"                        at most; 0 for never\n"
 "  --handshake on|off    on: what its keys do not open goes to the helper, as a\n"
 "                        new handshake is under way\n"
 "\n"
@@ -35,8 +35,8 @@ static const char usage[] =
 "  kdtls session set --endpoint 1 --peer 198.51.100.7:40112 --idle 300\n"
 "  kdtls session del --endpoint 1 --peer [2001:db8::7]:40112\n";
 
-/* Milliseconds have to fit into 32 bits. */
-#define IDLE_MAX (UINT32_MAX / 1000)
+/* A week: the kernel takes no more. */
+#define IDLE_MAX 604800
 
 enum { ENDPOINT = OPT_OWN, SESSION, PEER, LOCAL, OWNER, IDLE, HANDSHAKE,
 	N_OPTIONS };
