@@ -36,10 +36,9 @@ static void address_member(FILE *out, const char *name,
 	string_or_null(out, there ? address_text(ss) : NULL);
 }
 
-typedef const char *name_of_bit(unsigned int i);
-
 /* The names of the bits that are set; those without one are "PREFIX-NUMBER". */
-static void bits(FILE *out, uint32_t set, name_of_bit *name, const char *prefix)
+static void bits(FILE *out, uint32_t set, const char *(*name)(unsigned int i),
+		 const char *prefix)
 {
 	const char *comma = "";
 	unsigned int i;
@@ -128,7 +127,7 @@ static void info_members(FILE *out, const struct dtls_info *i)
 	value_or_null(out, "tx_epoch", i->tx_epoch, i->tx_cipher_type);
 	value_or_null(out, "rx_epoch", i->rx_epoch, i->rx_cipher_type);
 	value_or_null(out, "rx_old_epoch", i->rx_old_epoch,
-		     i->state & DTLS_STATE_RX_OLD);
+		      i->state & DTLS_STATE_RX_OLD);
 	number_member(out, "overhead", i->overhead);
 	number_member(out, "max_payload", i->max_payload);
 	number_member(out, "window", i->window);
