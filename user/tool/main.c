@@ -11,6 +11,10 @@ static const struct command {
 } commands[] = {
 	{ "echo-server", cmd_echo_server, "serve DTLS and send back what comes" },
 	{ "connect", cmd_connect, "open a session: a shell, a test, a benchmark" },
+	{ "show", cmd_show, "list endpoints and sessions of the kernel" },
+	{ "session", cmd_session, "look at, change or delete one of these sessions" },
+	{ "monitor", cmd_monitor, "tell what happens to them" },
+	{ "stats", cmd_stats, "tell the kernel's counters" },
 	{ "version", cmd_version, "tell versions, and whether the kernel has kdtls" },
 };
 

@@ -76,13 +76,16 @@ const char *plain(void)
 const char *address_text(const struct sockaddr_storage *ss)
 {
 	static char text[80];
-	char host[INET6_ADDRSTRLEN];
+	char host[INET6_ADDRSTRLEN], scope[16] = "";
 	const struct sockaddr_in6 *in6 = (const void *)ss;
 	const struct sockaddr_in *in = (const void *)ss;
 
 	if (ss->ss_family == AF_INET6) {
 		inet_ntop(AF_INET6, &in6->sin6_addr, host, sizeof(host));
-		snprintf(text, sizeof(text), "[%s]:%u", host,
+		if (in6->sin6_scope_id)
+			snprintf(scope, sizeof(scope), "%%%u",
+				 in6->sin6_scope_id);
+		snprintf(text, sizeof(text), "[%s%s]:%u", host, scope,
 			 ntohs(in6->sin6_port));
 	} else {
 		inet_ntop(AF_INET, &in->sin_addr, host, sizeof(host));

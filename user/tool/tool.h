@@ -18,6 +18,10 @@
 /* A subcommand; gets its own name as argv[0]. */
 int cmd_echo_server(int argc, char **argv);
 int cmd_connect(int argc, char **argv);
+int cmd_show(int argc, char **argv);
+int cmd_session(int argc, char **argv);
+int cmd_monitor(int argc, char **argv);
+int cmd_stats(int argc, char **argv);
 int cmd_version(int argc, char **argv);
 
 /* ---- say.c: what people and programs read ----------------------------------- */

@@ -1,0 +1,126 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+#
+# The command kdtls itself, without a kernel that knows it: help, wrong usage,
+# completion. Speaks TAP.
+set -uo pipefail
+
+top=$(cd "${BASH_SOURCE[0]%/*}/../../.." && pwd)
+kdtls=$top/build/user/kdtls
+commands=(echo-server connect show session monitor stats version)
+tests=0 failed=0
+
+result()
+{
+	tests=$((tests + 1))
+	if (($1 == 0)); then
+		echo "ok $tests - $2"
+	else
+		echo "not ok $tests - $2"
+		failed=1
+	fi
+}
+
+# "wrong ARGUMENTS...": this is, and it is told on standard error alone.
+wrong()
+{
+	local out status
+
+	out=$("$kdtls" "$@" 2>/dev/null)
+	status=$?
+	[[ $status == 2 && ! $out ]]
+	result $? "wrong: kdtls $*"
+}
+
+help()
+{
+	local command
+
+	for command in "${commands[@]}"; do
+		"$kdtls" "$command" --help 2>/dev/null | grep -q "^usage: kdtls $command"
+		result $? "kdtls $command --help"
+		"$kdtls" --help | grep -q "^  $command "
+		result $? "kdtls --help knows $command"
+	done
+}
+
+wrong_usage()
+{
+	wrong show nothing
+	wrong show sessions endpoints
+	wrong show --state
+	wrong show --state tx,nothing
+	wrong show --state tx,
+	wrong show --peer 192.0.2
+	wrong show --peer 192.0.2.1:
+	wrong show --peer 192.0.2.1:0
+	wrong show --peer 192.0.2.1:65536
+	wrong show --peer 192.0.2.1:-1
+	wrong show --peer '[2001:db8::1'
+	wrong show --peer '[2001:db8::1]4433'
+	wrong show --peer localhost
+	wrong show --peer ''
+	wrong show --endpoint 4294967296
+	wrong show endpoints --peer 192.0.2.1
+	wrong stats nothing
+	wrong monitor --all
+	wrong session
+	wrong session look --endpoint 1 --session 1
+	wrong session get --session 1
+	wrong session get --endpoint 1
+	wrong session get --endpoint 1 --session 0
+	wrong session get --endpoint 1 --session 1 --peer 192.0.2.1:1
+	wrong session get --endpoint 1 --peer 192.0.2.1
+	wrong session get --endpoint 1 --session 1 --local 192.0.2.1:1
+	wrong session get --endpoint 1 --peer '[::1]:1' --local 192.0.2.1:1
+	wrong session get --endpoint 1 --session 1 --idle 1
+	wrong session set --endpoint 1 --session 1
+	wrong session set --endpoint 1 --session 1 --idle 604801
+	wrong session set --endpoint 1 --session 1 --handshake maybe
+	wrong session set --endpoint 1 --session 1 --idle 1 --json
+	wrong session del --endpoint 1 --session 1 --owner 1
+}
+
+# "completes EXPECTED WORDS...": the last word is what is completed.
+completes()
+{
+	local expected=$1
+
+	shift
+	COMP_WORDS=(kdtls "$@") COMP_CWORD=$# COMPREPLY=()
+	_kdtls
+	[[ ${COMPREPLY[*]} == "$expected" ]]
+	result $? "completion: kdtls $* -> $expected"
+}
+
+completion()
+{
+	local command option
+
+	# shellcheck source=user/tool/completion/kdtls.bash
+	source "$top/user/tool/completion/kdtls.bash"
+	completes 'show session stats' s
+	completes 'endpoints' show e
+	completes '--endpoint' show --e
+	completes 'tx tx-rekey tx-expired' show --state tx
+	completes 'tx,rx-rekey' show --state tx,rx-r
+	completes 'on off' session set --handshake o
+	completes 'require' connect --offload r
+	completes '' show --endpoint ''
+	completes '--all' stats --json --a
+	# Every option that help tells of.
+	for command in "${commands[@]}"; do
+		for option in $("$kdtls" "$command" --help | grep -oE '^  --[a-z-]+'); do
+			[[ " $(_kdtls_words "$command" | xargs) " == *" $option "* ]] &&
+				continue
+			result 1 "completion knows $command $option"
+		done
+	done
+}
+
+echo "TAP version 13"
+help
+wrong_usage
+completion
+echo "1..$tests"
+exit $failed
