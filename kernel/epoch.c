@@ -6,6 +6,24 @@
 #include "context.h"
 #include "epoch.h"
 
+static void kdtls_epoch_init_tx(struct kdtls_epoch *epoch,
+				const struct dtls_crypto_info *info,
+				const u8 *explicit_nonce)
+{
+	atomic64_set(&epoch->tx_seq, info->rec_seq);
+	if (epoch->cipher->explicit_len)
+		epoch->tx_explicit = kdtls_get_be64(explicit_nonce) -
+				     info->rec_seq;
+}
+
+static void kdtls_epoch_init_rx(struct kdtls_epoch *epoch,
+				const struct dtls_crypto_info *info)
+{
+	spin_lock_init(&epoch->lock);
+	kdtls_window_init(&epoch->window, info->window, info->rec_seq,
+			  info->seen);
+}
+
 /**
  * kdtls_epoch_new() - make an epoch out of what user space installs
  * @cipher: the cipher suite
@@ -32,8 +50,8 @@ struct kdtls_epoch *kdtls_epoch_new(const struct kdtls_cipher *cipher,
 	int err;
 
 	if (info->window)
-		size += kdtls_window_bytes(info->window) -
-			sizeof(struct kdtls_window);
+		size = max(size, offsetof(struct kdtls_epoch, window) +
+				 kdtls_window_bytes(info->window));
 	epoch = kzalloc(size, GFP_KERNEL_ACCOUNT);
 	if (!epoch)
 		return ERR_PTR(-ENOMEM);
@@ -56,14 +74,10 @@ struct kdtls_epoch *kdtls_epoch_new(const struct kdtls_cipher *cipher,
 	memcpy(epoch->key, key, cipher->key_len);
 	epoch->limits = *limits;
 	kdtls_limits_fill(&epoch->limits, cipher);
-	spin_lock_init(&epoch->lock);
-	atomic64_set(&epoch->tx_seq, info->rec_seq);
-	if (cipher->explicit_len)
-		epoch->tx_explicit = kdtls_get_be64(explicit_nonce) -
-				     info->rec_seq;
 	if (info->window)
-		kdtls_window_init(&epoch->window, info->window, info->rec_seq,
-				  info->seen);
+		kdtls_epoch_init_rx(epoch, info);
+	else
+		kdtls_epoch_init_tx(epoch, info, explicit_nonce);
 	return epoch;
 }
 

@@ -33,15 +33,19 @@ enum kdtls_epoch_bit {
  * @key: the key, to tell it from the next
  * @flags: bits of enum kdtls_epoch_bit
  * @limits: what limits the key; all filled in
- * @retire_at: receiving: until when an older epoch serves, in jiffies
- * @rcu: the structure, but not the key, outlives the last reference
  * @tx_seq: sending: the number that the next record takes. It only grows, and
  *	a number that was taken is never used again
  * @tx_blocks: sending: blocks sealed
  * @tx_explicit: sending: what is added to a number to get its explicit nonce
+ * @retire_at: receiving: until when an older epoch serves, in jiffies
+ * @rcu: the structure, but not the key and its limits, outlives the last
+ *	reference
  * @failures: receiving: records whose tag did not verify
  * @lock: receiving: protects @window; taken in process context only
  * @window: receiving: which numbers were opened
+ *
+ * A server has two for each session: what only one direction needs shares its
+ * place with what only the other does.
  */
 struct kdtls_epoch {
 	refcount_t			refs;
@@ -52,17 +56,25 @@ struct kdtls_epoch {
 	u8				salt[KDTLS_NONCE_LEN];
 	u8				key[KDTLS_KEY_MAX];
 	unsigned long			flags;
-	struct dtls_limits		limits;
 	unsigned long			retire_at;
-	struct rcu_head			rcu;
+	union {
+		struct dtls_limits	limits;
+		struct rcu_head		rcu;
+	};
 
-	atomic64_t			tx_seq ____cacheline_aligned_in_smp;
-	atomic64_t			tx_blocks;
-	u64				tx_explicit;
-
-	atomic64_t			failures;
-	spinlock_t			lock;	/* see above */
-	struct kdtls_window		window;
+	union {
+		struct {
+			atomic64_t	tx_seq;
+			atomic64_t	tx_blocks;
+			u64		tx_explicit;
+		};
+		struct {
+			atomic64_t	failures;
+			spinlock_t	lock;	/* see above */
+			/* Its bits are behind it: it is the last. */
+			struct kdtls_window window;
+		};
+	} ____cacheline_aligned_in_smp;
 };
 
 struct dtls_crypto_info;

@@ -66,6 +66,7 @@ static struct kdtls_endpoint *kdtls_nl_endpoint_of_fd(struct nlattr *attr,
 	}
 	ks = kdtls_sk(sock->sk);
 	if (ks)
+		/* Pairs with the release in kdtls_member_add(). */
 		endpoint = smp_load_acquire(&ks->endpoint);
 	/* The descriptor keeps the member, and the member the endpoint. */
 	if (endpoint)

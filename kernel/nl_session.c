@@ -13,6 +13,17 @@
 #include "stat.h"
 #include "trace.h"
 
+static void kdtls_endpoint_lock(struct kdtls_endpoint *endpoint)
+{
+	mutex_lock(&endpoint->lock);
+}
+
+static void kdtls_nl_unlock(struct kdtls_endpoint *endpoint)
+{
+	mutex_unlock(&endpoint->lock);
+	kdtls_endpoint_put(endpoint);
+}
+
 /* The endpoint that a message names, locked. */
 static struct kdtls_endpoint *kdtls_nl_lock(struct sk_buff *skb,
 					    struct genl_info *info)
@@ -23,19 +34,12 @@ static struct kdtls_endpoint *kdtls_nl_lock(struct sk_buff *skb,
 				     info->extack);
 	if (IS_ERR(endpoint))
 		return endpoint;
-	mutex_lock(&endpoint->lock);
+	kdtls_endpoint_lock(endpoint);
 	if (!endpoint->dead)
 		return endpoint;
-	mutex_unlock(&endpoint->lock);
-	kdtls_endpoint_put(endpoint);
+	kdtls_nl_unlock(endpoint);
 	NL_SET_ERR_MSG(info->extack, "the endpoint has no members any more");
 	return ERR_PTR(-ENODEV);
-}
-
-static void kdtls_nl_unlock(struct kdtls_endpoint *endpoint)
-{
-	mutex_unlock(&endpoint->lock);
-	kdtls_endpoint_put(endpoint);
 }
 
 /* The session that a message names, by number or by peer. */

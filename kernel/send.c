@@ -341,6 +341,7 @@ int kdtls_sendmsg(struct sock *sk, struct msghdr *msg, size_t len)
 
 	if (!ks)
 		return -EBADFD;
+	/* Pairs with the release in kdtls_member_add(). */
 	if (smp_load_acquire(&ks->endpoint))
 		return kdtls_member_sendmsg(ks, sk, msg, len);
 	epoch = kdtls_epoch_get(&ks->session.tx);

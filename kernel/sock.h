@@ -106,8 +106,10 @@ static inline int kdtls_pass_lock(struct kdtls_sock *ks, bool nonblock)
 /* Does what is received go through us: are there keys, or is it a member? */
 static inline bool kdtls_opens(const struct kdtls_sock *ks)
 {
-	return rcu_access_pointer(ks->session.rx) ||
-	       smp_load_acquire(&ks->endpoint);
+	if (rcu_access_pointer(ks->session.rx))
+		return true;
+	/* Pairs with the release in kdtls_member_add(). */
+	return smp_load_acquire(&ks->endpoint);
 }
 
 /* attach.c */

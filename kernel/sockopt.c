@@ -195,6 +195,7 @@ static int kdtls_get_int(const int *option, char __user *optval,
 static int kdtls_get_endpoint(struct kdtls_sock *ks, char __user *optval,
 			      int __user *optlen)
 {
+	/* Pairs with the release in kdtls_member_add(). */
 	struct kdtls_endpoint *endpoint = smp_load_acquire(&ks->endpoint);
 	struct dtls_endpoint value = {};
 
