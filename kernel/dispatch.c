@@ -6,6 +6,7 @@
  */
 #include <linux/kdtls.h>
 
+#include "compat.h"
 #include "endpoint.h"
 #include "member.h"
 #include "receive.h"
@@ -51,6 +52,25 @@ static u32 kdtls_control_to(const struct kdtls_receive *rx)
 bool kdtls_member_wants_control(const struct kdtls_receive *rx)
 {
 	return kdtls_control_to(rx);
+}
+
+/**
+ * kdtls_member_takes_trains() - does whoever gets a train know what it is?
+ * @rx: the datagram that it came in
+ */
+bool kdtls_member_takes_trains(const struct kdtls_receive *rx)
+{
+	struct kdtls_sock *ks = NULL;
+	bool takes;
+
+	if (rx->peer)
+		ks = kdtls_member_get(rx->ks->endpoint,
+				      READ_ONCE(rx->peer->owner));
+	if (!ks)
+		return kdtls_udp_gro(rx->sk);
+	takes = kdtls_udp_gro(ks->sk);
+	sock_put(ks->sk);
+	return takes;
 }
 
 /**
