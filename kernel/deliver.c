@@ -40,7 +40,9 @@ static void kdtls_put_own_cmsgs(struct kdtls_sock *ks, struct msghdr *msg,
 		put_cmsg(msg, SOL_DTLS, DTLS_RAW, sizeof(value), &value);
 		return;
 	}
-	if (READ_ONCE(ks->recv_control)) {
+	/* What was opened when it was asked for must not pass for data now. */
+	if (READ_ONCE(ks->recv_control) ||
+	    message->type != DTLS_CT_APPLICATION_DATA) {
 		value = message->type;
 		put_cmsg(msg, SOL_DTLS, DTLS_GET_RECORD_TYPE, sizeof(value),
 			 &value);

@@ -6,11 +6,15 @@
  */
 #include <linux/kdtls.h>
 
+#include "compat.h"
 #include "endpoint.h"
 #include "member.h"
 #include "receive.h"
 #include "sock.h"
 #include "stat.h"
+
+/* No member's number. */
+#define KDTLS_NOBODY	U32_MAX
 
 static u32 kdtls_helper(const struct kdtls_receive *rx)
 {
@@ -54,6 +58,25 @@ bool kdtls_member_wants_control(const struct kdtls_receive *rx)
 }
 
 /**
+ * kdtls_member_takes_trains() - does whoever gets a train know what it is?
+ * @rx: the datagram that it came in
+ */
+bool kdtls_member_takes_trains(const struct kdtls_receive *rx)
+{
+	struct kdtls_sock *ks = NULL;
+	bool takes;
+
+	if (rx->peer)
+		ks = kdtls_member_get(rx->ks->endpoint,
+				      READ_ONCE(rx->peer->owner));
+	if (!ks)
+		return kdtls_udp_gro(rx->sk);
+	takes = kdtls_udp_gro(ks->sk);
+	sock_put(ks->sk);
+	return takes;
+}
+
+/**
  * kdtls_member_wants_raw() - does anybody want a record as it came?
  * @rx: the datagram that it is in
  * @unopened: no key opens it; otherwise it is of epoch 0
@@ -74,7 +97,8 @@ bool kdtls_member_wants_raw(const struct kdtls_receive *rx, bool unopened)
  * @type: its content type
  * @raw: it was not authenticated
  *
- * Return: the member's number; 0 for the one that received it.
+ * Return: the member's number; 0 for the one that received it. If who wanted it
+ * has gone meanwhile, the number of nobody.
  */
 u32 kdtls_member_to(const struct kdtls_receive *rx, u8 type, bool raw)
 {
@@ -86,7 +110,9 @@ u32 kdtls_member_to(const struct kdtls_receive *rx, u8 type, bool raw)
 		to = kdtls_owner(rx);
 	else
 		to = kdtls_control_to(rx);
-	return to == rx->ks->member ? 0 : to;
+	if (to == rx->ks->member)
+		return 0;
+	return to ?: KDTLS_NOBODY;
 }
 
 static int kdtls_forward_to(struct kdtls_sock *to,
@@ -99,13 +125,31 @@ static int kdtls_forward_to(struct kdtls_sock *to,
 	return kdtls_opened_add(&to->opened, sk, message);
 }
 
+/* Data is as good for one member as for another; the rest is for who asked. */
+static bool kdtls_may_stay(const struct kdtls_message *message)
+{
+	return !message->raw && message->type == DTLS_CT_APPLICATION_DATA;
+}
+
+static enum kdtls_counter kdtls_forward_reason(int err, bool raw)
+{
+	switch (err) {
+	case -ENOBUFS:
+		return KDTLS_RX_DROP_RCVBUF;
+	case -ESHUTDOWN:
+		return raw ? KDTLS_RX_DROP_RAW : KDTLS_RX_DROP_CONTROL;
+	default:
+		return KDTLS_RX_DROP_NOMEM;
+	}
+}
+
 /**
  * kdtls_forward() - give a message to the member that it is for
  * @rx: the datagram that it came in
  * @message: the message
  *
  * Data of a member that has gone meanwhile stays with the one that received it;
- * what was not authenticated does not.
+ * what only a helper or whoever asked may see does not.
  *
  * Context: Process context, may sleep.
  */
@@ -121,16 +165,12 @@ void kdtls_forward(struct kdtls_receive *rx,
 			to->sk->sk_data_ready(to->sk);
 		sock_put(to->sk);
 	}
-	if (err == -ESHUTDOWN && !message->raw) {
+	if (err == -ESHUTDOWN && kdtls_may_stay(message)) {
 		err = kdtls_opened_add(&rx->ks->opened, rx->sk, message);
 		rx->queued |= !err;
 	} else if (!err) {
 		kdtls_stat_inc(sock_net(rx->sk), KDTLS_RX_FORWARDED);
 	}
-	if (err == -ENOBUFS)
-		kdtls_drop(rx, KDTLS_RX_DROP_RCVBUF);
-	else if (err == -ESHUTDOWN)
-		kdtls_drop(rx, KDTLS_RX_DROP_RAW);
-	else if (err)
-		kdtls_drop(rx, KDTLS_RX_DROP_NOMEM);
+	if (err)
+		kdtls_drop(rx, kdtls_forward_reason(err, message->raw));
 }

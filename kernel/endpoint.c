@@ -29,7 +29,9 @@ static void kdtls_get_bound(struct kdtls_bound *at, const struct sock *sk)
 	if (sk->sk_family == AF_INET6) {
 		at->addr = sk->sk_v6_rcv_saddr;
 		at->v6only = sk->sk_ipv6only;
-		at->any = ipv6_addr_any(&at->addr);
+		at->any = ipv6_addr_any(&at->addr) ||
+			  (ipv6_addr_v4mapped(&at->addr) &&
+			   !at->addr.s6_addr32[3]);
 		return;
 	}
 #endif

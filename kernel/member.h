@@ -16,6 +16,7 @@ struct sock;
 
 /* dispatch.c */
 u32 kdtls_member_to(const struct kdtls_receive *rx, u8 type, bool raw);
+bool kdtls_member_takes_trains(const struct kdtls_receive *rx);
 bool kdtls_member_wants_control(const struct kdtls_receive *rx);
 bool kdtls_member_wants_raw(const struct kdtls_receive *rx, bool unopened);
 void kdtls_forward(struct kdtls_receive *rx,

@@ -19,8 +19,11 @@ struct kdtls_nl_address {
 static int kdtls_nl_refuse(const struct nlattr *attr,
 			   struct netlink_ext_ack *extack, const char *why)
 {
-	NL_SET_BAD_ATTR(extack, attr);
-	extack->_msg = why;
+	/* Kernels before 6.3 have none for the start of a list. */
+	if (extack) {
+		NL_SET_BAD_ATTR(extack, attr);
+		extack->_msg = why;
+	}
 	return -EINVAL;
 }
 

@@ -194,12 +194,14 @@ static void kdtls_peer_removed(struct kdtls_peer *peer)
 
 /**
  * kdtls_peer_discard() - give up a session that is in no table
- * @peer: from kdtls_peer_new(), maybe with keys
+ * @peer: from kdtls_peer_new(), maybe with keys and an idle limit
  *
- * Context: Process context, may sleep.
+ * Context: Process context, may sleep. The endpoint's lock is held.
  */
 void kdtls_peer_discard(struct kdtls_peer *peer)
 {
+	lockdep_assert_held(&peer->endpoint->lock);
+	kdtls_peer_disarm(peer);
 	kdtls_session_uncount(&peer->session, peer->endpoint->net);
 	kdtls_peer_put(peer);
 }

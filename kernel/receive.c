@@ -364,6 +364,12 @@ static void kdtls_receive_datagram(struct kdtls_receive *rx, u32 offset, u32 end
 	} while (offset < end);
 }
 
+static bool kdtls_takes_trains(const struct kdtls_receive *rx)
+{
+	return rx->ks->endpoint ? kdtls_member_takes_trains(rx) :
+				  kdtls_udp_gro(rx->sk);
+}
+
 static void kdtls_receive_skb(struct kdtls_receive *rx)
 {
 	u32 offset = 0, len = rx->skb->len, segment = 0, n;
@@ -373,7 +379,7 @@ static void kdtls_receive_skb(struct kdtls_receive *rx)
 	    skb_shinfo(rx->skb)->gso_type & SKB_GSO_UDP_L4)
 		segment = skb_shinfo(rx->skb)->gso_size;
 
-	rx->join = segment && kdtls_udp_gro(rx->sk);
+	rx->join = segment && kdtls_takes_trains(rx);
 	do {
 		n = segment ? min(segment, len - offset) : len;
 		kdtls_receive_datagram(rx, offset, offset + n);

@@ -64,7 +64,7 @@ static int kdtls_key_of_name(struct kdtls_peer_key *key, const struct sock *sk,
 	if (name->sa_family == AF_INET6 && sk->sk_family == AF_INET6 &&
 	    msg->msg_namelen >= SIN6_LEN_RFC2133)
 		return kdtls_key_of_sin6(key, sk, msg->msg_name);
-	return name->sa_family == AF_INET || name->sa_family == AF_INET6 ?
+	return name->sa_family == AF_INET || name->sa_family == sk->sk_family ?
 	       -EINVAL : -EAFNOSUPPORT;
 }
 

@@ -508,7 +508,7 @@ void rx_parse(struct rx *rx, struct msghdr *msg, ssize_t len)
 	rx->namelen = msg->msg_namelen;
 	rx->type = rx->tos = rx->ttl = -1;
 	rx->gro = 0;
-	rx->raw = rx->pktinfo = rx->stamp = false;
+	rx->raw = rx->pktinfo = rx->stamp = rx->tagged = false;
 	if (len < 0)
 		return;
 	for (c = CMSG_FIRSTHDR(msg); c; c = CMSG_NXTHDR(msg, c)) {
@@ -522,6 +522,9 @@ void rx_parse(struct rx *rx, struct msghdr *msg, ssize_t len)
 		else if (c->cmsg_level == SOL_DTLS &&
 			 c->cmsg_type == DTLS_RAW && n == 1 && value == 1)
 			rx->raw = true;
+		else if (c->cmsg_level == SOL_DTLS &&
+			 c->cmsg_type == DTLS_SESSION && n == sizeof(rx->tag))
+			rx->tagged = memcpy(&rx->tag, CMSG_DATA(c), n);
 		else if (c->cmsg_level == SOL_DTLS)
 			die("control message %d of %zu bytes", c->cmsg_type, n);
 		else if (c->cmsg_level == SOL_UDP && c->cmsg_type == UDP_GRO)

@@ -154,6 +154,8 @@ long take_id(struct pair *p);
  * @ttl: time to live or hop limit, or -1
  * @pktinfo: packet info came with it
  * @stamp: a time stamp came with it
+ * @tagged: DTLS_SESSION came with it: @tag
+ * @tag: which session it came by
  * @name: where it came from
  * @namelen: length of @name
  * @data: what it says
@@ -168,6 +170,8 @@ struct rx {
 	int			ttl;
 	bool			pktinfo;
 	bool			stamp;
+	bool			tagged;
+	struct dtls_session	tag;
 	struct sockaddr_storage	name;
 	socklen_t		namelen;
 	uint8_t			data[65536 + 64];
