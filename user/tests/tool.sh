@@ -97,7 +97,6 @@ completion()
 {
 	local command option
 
-	# shellcheck source=user/tool/completion/kdtls.bash
 	# shellcheck source=/dev/null
 	source "$top/user/tool/completion/kdtls.bash"
 	completes 'show session stats' s
