@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 #include <poll.h>
 #include <string.h>
+#include <sys/utsname.h>
 
 #include "nl.h"
 
@@ -363,6 +364,21 @@ static void resolve(struct nl *nl)
 		die("family %s: %d", KDTLS_GENL_NAME, err);
 }
 
+void nl_echo(struct nl *nl, bool on)
+{
+	int cap = !on;
+
+	if (mnl_socket_setsockopt(nl->sock, NETLINK_CAP_ACK, &cap, sizeof(cap)))
+		die("NETLINK_CAP_ACK");
+}
+
+bool nl_lists_say_why(void)
+{
+	struct utsname u;
+
+	return !uname(&u) && strncmp(u.release, "6.1.", 4);
+}
+
 void nl_open(struct nl *nl)
 {
 	int one = 1;
@@ -374,6 +390,8 @@ void nl_open(struct nl *nl)
 	if (mnl_socket_setsockopt(nl->sock, NETLINK_EXT_ACK, &one,
 				  sizeof(one)))
 		die("NETLINK_EXT_ACK");
+	/* A refusal would bring back the request, keys and all. */
+	nl_echo(nl, false);
 	resolve(nl);
 }
 

@@ -74,6 +74,10 @@ struct request {
 
 void nl_open(struct nl *nl);
 void nl_close(struct nl *nl);
+/* Does a refusal bring back the request? Not unless this says so. */
+void nl_echo(struct nl *nl, bool on);
+/* Older kernels have no extended ACK where a list begins. */
+bool nl_lists_say_why(void);
 /* Join the multicast group; returns 0 or a negative errno. */
 int nl_join(struct nl *nl);
 

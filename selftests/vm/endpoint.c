@@ -1462,6 +1462,31 @@ TEST_F(anywhere, to_another_address)
 	EXPECT_EQ(1, stats_get("RxUnknown"));
 }
 
+/* Any IPv4 address, by an IPv6 socket. */
+TEST(anywhere_mapped)
+{
+	struct sockaddr_storage addr, local;
+	socklen_t len = loopback(MAPPED, 0, &addr);
+	struct group g;
+	struct peer p;
+
+	netns_enter();
+	group_open_single(&g, MAPPED, GCM128);
+	memset(&((struct sockaddr_in6 *)&addr)->sin6_addr.s6_addr[12], 0, 4);
+	close(g.fd[0]);
+	g.fd[0] = group_socket(MAPPED, &addr, len);
+	g.port = local_port(g.fd[0]);
+	ASSERT_EQ(0, endpoint_join(g.fd[0], DTLS_MEMBER_WORKER));
+	peer_open(&p, &g);
+	EXPECT_EQ(-EINVAL, session_new(&g, &p, -1));
+	EXPECT_TRUE(nl_said_why(&g.nl));
+	len = loopback(MAPPED, g.port, &local);
+	EXPECT_EQ(0, new_at(&g, &p, &local, len));
+	EXPECT_TRUE(peer_echoes(g.fd[0], &p));
+	peer_close(&p);
+	group_close(&g);
+}
+
 TEST_F(anywhere, two_sessions_with_one_peer)
 {
 	struct group *g = &self->g;

@@ -80,9 +80,26 @@ static void fake_port(struct peer *p, uint16_t port)
 		EXPECT_TRUE(nl_said_why(nl));				\
 	} while (0)
 
+#define EXPECT_LIST_REFUSED(want, nl, call)				\
+	do {								\
+		EXPECT_EQ(want, call);					\
+		EXPECT_TRUE(nl_said_why(nl) || !nl_lists_say_why());	\
+	} while (0)
+
 static int call(struct group *g, struct request *r)
 {
 	return nl_call(&g->nl, r);
+}
+
+static int replace_by(struct group *g, const struct peer *p,
+		      const struct oracle *tx, const struct oracle *in)
+{
+	struct request r;
+
+	peer_request(&r, g, p, KDTLS_CMD_SESSION_REPLACE);
+	req_keys(&r, KDTLS_A_TX, tx);
+	req_keys(&r, KDTLS_A_RX, in);
+	return call(g, &r);
 }
 
 /* Making */
@@ -136,6 +153,18 @@ TEST_F(netlink, new_for_a_peer_that_has_one)
 	EXPECT_EQ(1, stats_get("CurrSessions"));
 	EXPECT_EQ(1, stats_get("CurrTx"));
 	EXPECT_TRUE(peer_echoes(g->fd[ALICES], &self->alice));
+}
+
+/* What a refusal brings back has no keys in it: they are wiped. */
+TEST_F(netlink, echo_of_a_refusal)
+{
+	struct group *g = &self->g;
+
+	nl_echo(&g->nl, true);
+	EXPECT_REFUSED(-EEXIST, &g->nl, session_new(g, &self->alice, ALICES));
+	EXPECT_REFUSED(-EKEYREJECTED, &g->nl,
+		       replace_by(g, &self->alice, &self->alice.p.out,
+				  &self->alice.p.in));
 }
 
 TEST_F(netlink, what_is_missing)
@@ -516,17 +545,6 @@ TEST_F(netlink, replace)
 	EXPECT_TRUE(peer_echoes(g->fd[ALICES], p));
 	oracle_free(&in);
 	oracle_free(&out);
-}
-
-static int replace_by(struct group *g, const struct peer *p,
-		      const struct oracle *tx, const struct oracle *in)
-{
-	struct request r;
-
-	peer_request(&r, g, p, KDTLS_CMD_SESSION_REPLACE);
-	req_keys(&r, KDTLS_A_TX, tx);
-	req_keys(&r, KDTLS_A_RX, in);
-	return call(g, &r);
 }
 
 TEST_F(netlink, replace_by_what_it_has)
@@ -911,7 +929,7 @@ TEST_F(netlink, filters)
 	a.ss_family = AF_UNIX;
 	req_init(&r, &g->nl, KDTLS_CMD_SESSION_GET);
 	req_put(&r, KDTLS_A_PEER, &a, len);
-	EXPECT_REFUSED(-EINVAL, &g->nl, list(g, &r, &l));
+	EXPECT_LIST_REFUSED(-EINVAL, &g->nl, list(g, &r, &l));
 
 	EXPECT_EQ(0, list_state(g, DTLS_STATE_PEER_CLOSED, &l));
 	EXPECT_EQ(0, l.count);
@@ -959,7 +977,7 @@ TEST_F(netlink, lists_of_one_endpoint)
 	EXPECT_EQ(0, list_of(g, KDTLS_CMD_ENDPOINT_GET, KDTLS_A_FD,
 			     g->fd[0], &l));
 	EXPECT_EQ(1, l.count);
-	EXPECT_REFUSED(-ENOENT, &g->nl,
+	EXPECT_LIST_REFUSED(-ENOENT, &g->nl,
 		       list_of(g, KDTLS_CMD_SESSION_GET, KDTLS_A_ENDPOINT,
 			       99999, &l));
 	peer_close(&p);
@@ -990,11 +1008,11 @@ static int as_nobody(struct group *g, struct peer *p)
 		return 255;
 	nl_open(&g->nl);
 	bad |= CHECK(0, list_of(g, KDTLS_CMD_SESSION_GET, 0, 0, &l) ==
-		     -EPERM && g->nl.text[0]);
+		     -EPERM && (g->nl.text[0] || !nl_lists_say_why()));
 	bad |= CHECK(1, list_of(g, KDTLS_CMD_ENDPOINT_GET, 0, 0, &l) ==
-		     -EPERM && g->nl.text[0]);
+		     -EPERM);
 	bad |= CHECK(2, list_of(g, KDTLS_CMD_SESSION_GET, KDTLS_A_ENDPOINT,
-				g->endpoint, &l) == -EPERM && g->nl.text[0]);
+				g->endpoint, &l) == -EPERM);
 	bad |= CHECK(3, list_of(g, KDTLS_CMD_SESSION_GET, KDTLS_A_FD,
 				g->fd[0], &l) == 0 && l.count == 1);
 	bad |= CHECK(4, session_set_u32(g, p, KDTLS_A_IDLE, 99999) == 0);
