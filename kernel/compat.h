@@ -170,6 +170,18 @@ static inline unsigned long kdtls_ip_cmsg_flags(const struct sock *sk)
 #endif
 }
 
+#ifndef HAVE_LIST_COUNT_NODES
+static inline size_t list_count_nodes(struct list_head *head)
+{
+	struct list_head *position;
+	size_t count = 0;
+
+	list_for_each(position, head)
+		count++;
+	return count;
+}
+#endif
+
 /* What a request for a list says. */
 #ifdef HAVE_GENL_INFO_DUMP
 #define kdtls_dump_attrs(cb)	(genl_info_dump(cb)->attrs)

@@ -169,6 +169,9 @@ static int kdtls_member_add(struct kdtls_endpoint *endpoint,
 	err = -EBUSY;
 	if (role & DTLS_MEMBER_HELPER && endpoint->helper)
 		goto out;
+	err = -ENOSPC;
+	if (endpoint->member_count >= KDTLS_MEMBERS_MAX)
+		goto out;
 	ks->role = role;
 	err = xa_alloc_cyclic(&endpoint->members, &ks->member, ks,
 			      XA_LIMIT(1, INT_MAX), &endpoint->next_member,
@@ -179,6 +182,8 @@ static int kdtls_member_add(struct kdtls_endpoint *endpoint,
 	if (role & DTLS_MEMBER_HELPER)
 		WRITE_ONCE(endpoint->helper, ks->member);
 	endpoint->member_count++;
+	/* Whatever becomes of the socket, it is there as long as it is a member. */
+	sock_hold(ks->sk);
 	/* Whoever sees it does not pass anything to UDP any more. */
 	smp_store_release(&ks->endpoint, endpoint);
 out:
@@ -186,20 +191,28 @@ out:
 	return err;
 }
 
-/* Nobody can come by a member any more; netlink calls may still be under way. */
-static void kdtls_endpoint_end(struct kdtls_endpoint *endpoint)
+/* Nobody finds it any more, and who has found it already can tell. */
+static void kdtls_endpoint_hide(struct kdtls_endpoint *endpoint)
 {
 	xa_erase(&kdtls_endpoints, endpoint->id);
 	mutex_lock(&endpoint->lock);
 	endpoint->dead = true;
-	kdtls_peers_purge(endpoint);
 	mutex_unlock(&endpoint->lock);
+}
+
+/* Without the lock that all endpoints share: there may be a million sessions. */
+static void kdtls_endpoint_end(struct kdtls_endpoint *endpoint)
+{
+	kdtls_peers_purge(endpoint);
 	kdtls_stat_dec(endpoint->net, KDTLS_CURR_ENDPOINTS);
 	kdtls_endpoint_put(endpoint);
 }
 
 static int kdtls_may_join(const struct kdtls_sock *ks, struct sock *sk)
 {
+	/* An IPV6_ADDRFORM from before the attach has taken it back meanwhile. */
+	if (kdtls_sk(sk) != ks)
+		return -EBADFD;
 	if (ks->endpoint)
 		return -EALREADY;
 	if (READ_ONCE(sk->sk_state) == TCP_ESTABLISHED)
@@ -229,8 +242,10 @@ static int kdtls_join_locked(struct kdtls_sock *ks, struct sock *sk, u32 role)
 	if (IS_ERR(endpoint))
 		return PTR_ERR(endpoint);
 	err = kdtls_member_add(endpoint, ks, role);
-	if (err && first)
+	if (err && first) {
+		kdtls_endpoint_hide(endpoint);
 		kdtls_endpoint_end(endpoint);
+	}
 	return err;
 }
 
@@ -286,8 +301,11 @@ void kdtls_endpoint_leave(struct kdtls_sock *ks)
 	last = !--endpoint->member_count;
 	mutex_unlock(&endpoint->lock);
 	if (last)
-		kdtls_endpoint_end(endpoint);
+		kdtls_endpoint_hide(endpoint);
 	mutex_unlock(&kdtls_endpoints_lock);
+	if (last)
+		kdtls_endpoint_end(endpoint);
+	sock_put(ks->sk);
 }
 
 /**

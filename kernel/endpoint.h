@@ -17,6 +17,9 @@ struct kdtls_sock;
 struct net;
 struct sock;
 
+/* Members of one endpoint at most: a list of them fits into one message. */
+#define KDTLS_MEMBERS_MAX	128
+
 /* Slots of the wheel; one is looked at each second. */
 #define KDTLS_WHEEL	64
 

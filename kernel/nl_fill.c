@@ -81,7 +81,7 @@ int kdtls_nl_fill_peer(struct sk_buff *skb, struct kdtls_peer *peer)
 
 static int kdtls_nl_put_time(struct sk_buff *skb, int type, unsigned long since)
 {
-	return nla_put_u64_64bit(skb, type, jiffies_to_msecs(jiffies - since),
+	return nla_put_u64_64bit(skb, type, jiffies64_to_msecs(jiffies - since),
 				 KDTLS_A_PAD);
 }
 

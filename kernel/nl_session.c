@@ -119,8 +119,6 @@ static struct kdtls_epoch *kdtls_nl_keys(struct genl_info *info, bool tx)
 	memcpy(&install, nla_data(attr), nla_len(attr));
 	epoch = kdtls_keys_new(&install, nla_len(attr), tx, &limits, true);
 	memzero_explicit(&install, sizeof(install));
-	/* The message stays in the socket's memory for a while. */
-	memzero_explicit(nla_data(attr), nla_len(attr));
 	if (IS_ERR(epoch)) {
 		NL_SET_BAD_ATTR(info->extack, attr);
 		info->extack->_msg = kdtls_nl_why_no_keys(PTR_ERR(epoch));
@@ -159,6 +157,17 @@ static int kdtls_nl_get_keys(struct kdtls_nl_keys *keys, struct genl_info *info)
 	return PTR_ERR(keys->rx);
 }
 
+/* In either direction: a key that both sides seal with repeats nonces, too. */
+static bool kdtls_nl_key_known(struct kdtls_session *session,
+			       const struct kdtls_nl_keys *keys)
+{
+	if (keys->tx && kdtls_session_has_key(session, keys->tx))
+		return true;
+	if (keys->rx && kdtls_session_has_key(session, keys->rx))
+		return true;
+	return keys->tx && keys->rx && kdtls_epoch_same_key(keys->tx, keys->rx);
+}
+
 /* What is checked here can not fail in there. */
 static int kdtls_nl_install(struct kdtls_peer *peer, struct kdtls_nl_keys *keys)
 {
@@ -166,6 +175,8 @@ static int kdtls_nl_install(struct kdtls_peer *peer, struct kdtls_nl_keys *keys)
 	struct kdtls_session *session = &peer->session;
 	int err = 0;
 
+	if (kdtls_nl_key_known(session, keys))
+		return -EKEYREJECTED;
 	if (keys->rx)
 		err = kdtls_session_may_install(session, false, keys->rx);
 	if (!err && keys->tx)
@@ -246,6 +257,27 @@ static int kdtls_nl_check_new(struct genl_info *info)
 	return 0;
 }
 
+static void kdtls_nl_say_why_not(struct genl_info *info, int err)
+{
+	switch (err) {
+	case -EEXIST:
+		NL_SET_ERR_MSG(info->extack,
+			       "the peer has a session: replace it");
+		break;
+	case -ENOSPC:
+		NL_SET_ERR_MSG(info->extack,
+			       "the peer has sessions with too many addresses of ours");
+		break;
+	case -EKEYREJECTED:
+		NL_SET_ERR_MSG(info->extack,
+			       "a key that the session has already, or one for both directions");
+		break;
+	case -EPIPE:
+		NL_SET_ERR_MSG(info->extack, "the session is closed");
+		break;
+	}
+}
+
 static int kdtls_nl_new_locked(struct kdtls_endpoint *endpoint,
 			       struct genl_info *info,
 			       struct kdtls_nl_keys *keys,
@@ -265,12 +297,11 @@ static int kdtls_nl_new_locked(struct kdtls_endpoint *endpoint,
 		return -ENOMEM;
 	kdtls_nl_set_up(peer, info->attrs);
 	/* It has its keys before anybody can find it. */
-	kdtls_nl_install(peer, keys);
-	err = kdtls_peer_add(peer);
+	err = kdtls_nl_install(peer, keys);
+	if (!err)
+		err = kdtls_peer_add(peer);
 	if (err) {
-		if (err == -EEXIST)
-			NL_SET_ERR_MSG(info->extack,
-				       "the peer has a session: replace it");
+		kdtls_nl_say_why_not(info, err);
 		kdtls_peer_discard(peer);
 		return err;
 	}
@@ -281,7 +312,22 @@ static int kdtls_nl_new_locked(struct kdtls_endpoint *endpoint,
 	return 0;
 }
 
-int kdtls_nl_session_new(struct sk_buff *skb, struct genl_info *info)
+/*
+ * The message stays in memory for a while, and an answer that says what was wrong
+ * brings it back.
+ */
+static void kdtls_nl_wipe(struct genl_info *info)
+{
+	struct nlattr *attr;
+	int left;
+
+	nlmsg_for_each_attr(attr, info->nlhdr, GENL_HDRLEN, left)
+		if (nla_type(attr) == KDTLS_A_TX ||
+		    nla_type(attr) == KDTLS_A_RX)
+			memzero_explicit(nla_data(attr), nla_len(attr));
+}
+
+static int kdtls_nl_do_new(struct sk_buff *skb, struct genl_info *info)
 {
 	struct kdtls_endpoint *endpoint;
 	struct kdtls_nl_keys keys;
@@ -310,15 +356,22 @@ out:
 	return err;
 }
 
+int kdtls_nl_session_new(struct sk_buff *skb, struct genl_info *info)
+{
+	int err = kdtls_nl_do_new(skb, info);
+
+	kdtls_nl_wipe(info);
+	return err;
+}
+
 /* A new association must not seal with a key that the old one has used. */
 static int kdtls_nl_check_fresh(struct kdtls_peer *old,
 				const struct kdtls_nl_keys *keys,
 				struct genl_info *info)
 {
-	if (!kdtls_session_has_key(&old->session, keys->tx) &&
-	    !kdtls_session_has_key(&old->session, keys->rx))
+	if (!kdtls_nl_key_known(&old->session, keys))
 		return 0;
-	NL_SET_ERR_MSG(info->extack, "a key that the session has already");
+	kdtls_nl_say_why_not(info, -EKEYREJECTED);
 	return -EKEYREJECTED;
 }
 
@@ -362,7 +415,7 @@ static int kdtls_nl_replace_locked(struct kdtls_endpoint *endpoint,
 	return 0;
 }
 
-int kdtls_nl_session_replace(struct sk_buff *skb, struct genl_info *info)
+static int kdtls_nl_do_replace(struct sk_buff *skb, struct genl_info *info)
 {
 	struct kdtls_endpoint *endpoint;
 	struct kdtls_nl_keys keys;
@@ -391,6 +444,14 @@ out:
 	return err;
 }
 
+int kdtls_nl_session_replace(struct sk_buff *skb, struct genl_info *info)
+{
+	int err = kdtls_nl_do_replace(skb, info);
+
+	kdtls_nl_wipe(info);
+	return err;
+}
+
 /* One that was removed since it was found must not be changed any more. */
 static struct kdtls_peer *kdtls_nl_lock_peer(struct sk_buff *skb,
 					     struct genl_info *info,
@@ -414,7 +475,7 @@ static void kdtls_nl_unlock_peer(struct kdtls_endpoint *endpoint,
 	kdtls_nl_unlock(endpoint);
 }
 
-int kdtls_nl_key_new(struct sk_buff *skb, struct genl_info *info)
+static int kdtls_nl_do_key(struct sk_buff *skb, struct genl_info *info)
 {
 	struct kdtls_endpoint *endpoint;
 	struct kdtls_nl_keys keys;
@@ -434,14 +495,18 @@ int kdtls_nl_key_new(struct sk_buff *skb, struct genl_info *info)
 	err = kdtls_nl_install(peer, &keys);
 	if (!err)
 		kdtls_peer_arm(peer);
-	if (err == -EKEYREJECTED)
-		NL_SET_ERR_MSG(info->extack,
-			       "a key that the session has already");
-	else if (err == -EPIPE)
-		NL_SET_ERR_MSG(info->extack, "the session is closed");
+	kdtls_nl_say_why_not(info, err);
 	kdtls_nl_unlock_peer(endpoint, peer);
 out:
 	kdtls_nl_put_keys(&keys);
+	return err;
+}
+
+int kdtls_nl_key_new(struct sk_buff *skb, struct genl_info *info)
+{
+	int err = kdtls_nl_do_key(skb, info);
+
+	kdtls_nl_wipe(info);
 	return err;
 }
 

@@ -12,6 +12,7 @@
 #include <net/ipv6.h>
 #include <net/sock.h>
 
+#include "compat.h"
 #include "endpoint.h"
 #include "event.h"
 #include "peer.h"
@@ -72,6 +73,7 @@ struct kdtls_peer *kdtls_peer_new(struct kdtls_endpoint *endpoint,
 	if (!peer)
 		return NULL;
 	refcount_set(&peer->refs, 1);
+	INIT_LIST_HEAD(&peer->twins);
 	peer->key = *key;
 	peer->endpoint = endpoint;
 	peer->retire_ms = DTLS_RETIRE_MAX;
@@ -106,28 +108,38 @@ static struct kdtls_peer *kdtls_peer_hold(struct kdtls_peer *peer)
 	return peer && refcount_inc_not_zero(&peer->refs) ? peer : NULL;
 }
 
-/*
- * Of two sessions with one peer, a call must say which of them it means. To be
- * called before the second one can be found.
- */
-static int kdtls_peer_mark_twins(struct kdtls_peer *peer)
+/* A session with the same peer, by whichever address of ours. */
+static struct kdtls_peer *kdtls_peer_twin(const struct kdtls_peer *peer)
 {
-	struct kdtls_endpoint *endpoint = peer->endpoint;
 	struct kdtls_peer_key key = peer->key;
-	struct kdtls_peer *other;
+
+	memset(&key.local, 0, sizeof(key.local));
+	return rhashtable_lookup(&peer->endpoint->peers, &key,
+				 kdtls_peer_params);
+}
+
+/*
+ * Of several sessions with one peer, a call must say which of them it means. To be
+ * called before the new one can be found.
+ */
+static int kdtls_peer_join_twins(struct kdtls_peer *peer)
+{
+	struct kdtls_peer *twin;
 	int err = 0;
 
 	rcu_read_lock();
-	if (rhashtable_lookup(&endpoint->peers, &key, kdtls_peer_params)) {
-		err = -EEXIST;
+	twin = kdtls_peer_twin(peer);
+	if (!twin)
 		goto out;
-	}
-	memset(&key.local, 0, sizeof(key.local));
-	other = rhashtable_lookup(&endpoint->peers, &key, kdtls_peer_params);
-	if (other) {
-		WRITE_ONCE(other->twin, true);
-		peer->twin = true;
-	}
+	err = -EEXIST;
+	if (rhashtable_lookup(&peer->endpoint->peers, &peer->key,
+			      kdtls_peer_params))
+		goto out;
+	err = -ENOSPC;
+	if (list_count_nodes(&twin->twins) >= KDTLS_TWINS_MAX - 1)
+		goto out;
+	err = 0;
+	list_add(&peer->twins, &twin->twins);
 out:
 	rcu_read_unlock();
 	return err;
@@ -150,7 +162,8 @@ static int kdtls_peer_number(struct kdtls_peer *peer)
  * @peer: from kdtls_peer_new(); the tables take over its reference
  *
  * Context: Process context, may sleep. The endpoint's lock is held.
- * Return: 0, -EEXIST if its peer has one already, or -ENOMEM.
+ * Return: 0, -EEXIST if its peer has one already, -ENOSPC if that has too many by
+ * other addresses of ours, or -ENOMEM.
  */
 int kdtls_peer_add(struct kdtls_peer *peer)
 {
@@ -158,12 +171,12 @@ int kdtls_peer_add(struct kdtls_peer *peer)
 	int err;
 
 	lockdep_assert_held(&endpoint->lock);
-	err = kdtls_peer_mark_twins(peer);
+	err = kdtls_peer_join_twins(peer);
 	if (err)
 		return err;
 	err = kdtls_peer_number(peer);
 	if (err)
-		return err;
+		goto err_twins;
 	err = rhashtable_lookup_insert_key(&endpoint->peers, &peer->key,
 					   &peer->node, kdtls_peer_params);
 	if (err)
@@ -175,6 +188,8 @@ int kdtls_peer_add(struct kdtls_peer *peer)
 
 err_number:
 	xa_erase(&endpoint->ids, peer->id);
+err_twins:
+	list_del_init(&peer->twins);
 	/* The table grows by itself; until then it may be too full. */
 	return err == -EBUSY || err == -E2BIG ? -ENOMEM : err;
 }
@@ -185,6 +200,7 @@ static void kdtls_peer_removed(struct kdtls_peer *peer)
 	struct kdtls_endpoint *endpoint = peer->endpoint;
 
 	xa_erase(&endpoint->ids, peer->id);
+	list_del_init(&peer->twins);
 	kdtls_peer_disarm(peer);
 	endpoint->count--;
 	kdtls_stat_dec(endpoint->net, KDTLS_CURR_SESSIONS);
@@ -245,13 +261,13 @@ int kdtls_peer_replace(struct kdtls_peer *old, struct kdtls_peer *peer)
 	err = kdtls_peer_number(peer);
 	if (err)
 		return err;
-	peer->twin = old->twin;
 	err = rhashtable_replace_fast(&endpoint->peers, &old->node, &peer->node,
 				      kdtls_peer_params);
 	if (err) {
 		xa_erase(&endpoint->ids, peer->id);
 		return -ENOENT;
 	}
+	list_add(&peer->twins, &old->twins);
 	xa_store(&endpoint->ids, peer->id, peer, GFP_KERNEL_ACCOUNT);
 	endpoint->count++;
 	kdtls_stat_inc(endpoint->net, KDTLS_CURR_SESSIONS);
@@ -272,9 +288,12 @@ struct kdtls_peer *kdtls_peer_find(struct kdtls_endpoint *endpoint,
 {
 	struct kdtls_peer *peer;
 
+	/* One that is being replaced is in the table no more when its last goes. */
 	rcu_read_lock();
-	peer = kdtls_peer_hold(rhashtable_lookup(&endpoint->peers, key,
-						 kdtls_peer_params));
+	do {
+		peer = rhashtable_lookup(&endpoint->peers, key,
+					 kdtls_peer_params);
+	} while (peer && !refcount_inc_not_zero(&peer->refs));
 	rcu_read_unlock();
 	return peer;
 }
@@ -350,18 +369,37 @@ int kdtls_peers_init(struct kdtls_endpoint *endpoint)
 	return rhashtable_init(&endpoint->peers, &kdtls_peer_params);
 }
 
-/* The last member has gone: all sessions end. The endpoint's lock is held. */
-void kdtls_peers_purge(struct kdtls_endpoint *endpoint)
+/* How many sessions end before others get at the lock. */
+#define KDTLS_PURGE	256
+
+static bool kdtls_peers_purge_some(struct kdtls_endpoint *endpoint)
 {
 	struct kdtls_peer *peer;
 	unsigned long id;
+	int left = KDTLS_PURGE;
 
+	mutex_lock(&endpoint->lock);
 	xa_for_each(&endpoint->ids, id, peer) {
+		if (!left--)
+			break;
 		rhashtable_remove_fast(&endpoint->peers, &peer->node,
 				       kdtls_peer_params);
 		kdtls_peer_removed(peer);
-		cond_resched();
 	}
+	mutex_unlock(&endpoint->lock);
+	return left < 0;
+}
+
+/**
+ * kdtls_peers_purge() - end all sessions
+ * @endpoint: the endpoint; it is dead, so that no session comes
+ *
+ * Context: Process context, may sleep. Takes the endpoint's lock.
+ */
+void kdtls_peers_purge(struct kdtls_endpoint *endpoint)
+{
+	while (kdtls_peers_purge_some(endpoint))
+		cond_resched();
 }
 
 /* Nobody looks for a session any more. */

@@ -43,7 +43,8 @@ struct kdtls_peer_key {
  * @id: its number in the endpoint; position in the table by number
  * @endpoint: whose it is; outlives every call that can come by it
  * @owner: the member that gets what it receives, 0 for whoever received it
- * @twin: another session has the same peer, but another address of ours
+ * @twins: the sessions with the same peer, but other addresses of ours; read
+ *	without the lock only to see whether there are any
  * @handshake: a new handshake is under way: what does not open goes to the helper
  * @retire_ms: how long keys serve after newer ones are there
  * @idle_ms: how long the session may be idle, 0 for ever
@@ -60,15 +61,20 @@ struct kdtls_peer {
 	u32			id;
 	struct kdtls_endpoint	*endpoint;
 	u32			owner;
-	bool			twin;
 	bool			handshake;
 	u32			retire_ms;
 	u32			idle_ms;
 	unsigned long		used;
 	unsigned long		created;
-	struct hlist_node	timer;
-	struct rcu_head		rcu;
+	struct list_head	twins;
+	union {
+		struct hlist_node	timer;
+		struct rcu_head		rcu;
+	};
 };
+
+/* Sessions with one peer at most: they are all in one chain of the table. */
+#define KDTLS_TWINS_MAX		8
 
 struct kdtls_peer *kdtls_peer_new(struct kdtls_endpoint *endpoint,
 				  const struct kdtls_peer_key *key);

@@ -45,13 +45,9 @@ static int kdtls_check_raw(const u8 *buf, u32 len, bool handshake)
 int kdtls_send_raw(struct kdtls_sock *ks, struct sock *sk, struct msghdr *msg,
 		   size_t len, struct kdtls_send *send)
 {
-	/* A helper, which is all that gets here of members, does handshakes. */
-	int mode = ks->endpoint ? DTLS_RAW_UNOPENED : READ_ONCE(ks->recv_raw);
 	struct kdtls_work *work;
 	int err;
 
-	if (mode == DTLS_RAW_NONE)
-		return -EPERM;
 	if (msg->msg_flags & KDTLS_MSG_MORE)
 		return -EOPNOTSUPP;
 	if (send->gso && send->gso_cmsg)
@@ -66,7 +62,7 @@ int kdtls_send_raw(struct kdtls_sock *ks, struct sock *sk, struct msghdr *msg,
 	err = -EFAULT;
 	if (!copy_from_iter_full(work->buf, len, &msg->msg_iter))
 		goto out;
-	err = kdtls_check_raw(work->buf, len, mode == DTLS_RAW_UNOPENED);
+	err = kdtls_check_raw(work->buf, len, send->handshake);
 	if (!err)
 		err = kdtls_send_datagram(ks, sk, msg, send, work->buf, len);
 	if (err < 0) {

@@ -198,8 +198,6 @@ static bool kdtls_check_record(struct kdtls_receive *rx,
 		kdtls_drop_record(rx, rec, KDTLS_RX_DROP_TYPE);
 	else if (rec->version != DTLS_1_2_VERSION)
 		kdtls_drop_record(rx, rec, KDTLS_RX_DROP_VERSION);
-	else if (rx->session && kdtls_session_rx_ended(rx->session))
-		kdtls_drop_record(rx, rec, KDTLS_RX_DROP_CLOSED);
 	else
 		return true;
 	return false;
@@ -318,6 +316,16 @@ static void kdtls_receive_epoch0(struct kdtls_receive *rx,
 		kdtls_keep_raw(rx, rec, offset);
 }
 
+/* The session has ended; what a new handshake brings belongs to the helper. */
+static void kdtls_receive_ended(struct kdtls_receive *rx,
+				const struct kdtls_record *rec, u32 offset)
+{
+	if (rx->peer && kdtls_raw_wanted(rx, true))
+		kdtls_keep_raw(rx, rec, offset);
+	else
+		kdtls_drop_record(rx, rec, KDTLS_RX_DROP_CLOSED);
+}
+
 /* A record of a protected epoch, header included, at @offset. */
 static void kdtls_receive_record(struct kdtls_receive *rx,
 				 const struct kdtls_record *rec, u32 offset)
@@ -328,6 +336,10 @@ static void kdtls_receive_record(struct kdtls_receive *rx,
 
 	if (!kdtls_check_record(rx, rec))
 		return;
+	if (rx->session && kdtls_session_rx_ended(rx->session)) {
+		kdtls_receive_ended(rx, rec, offset);
+		return;
+	}
 	ret = kdtls_open_record(rx, rec, offset + KDTLS_HEADER_LEN, to);
 	if (ret >= 0) {
 		kdtls_got_record(rx, rec, to, ret);

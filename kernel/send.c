@@ -299,6 +299,19 @@ int kdtls_send_records(struct kdtls_sock *ks, struct sock *sk,
 	return err;
 }
 
+/* A connected socket sends as it came what it also receives like that. */
+static int kdtls_send_raw_asked(struct kdtls_sock *ks, struct sock *sk,
+				struct msghdr *msg, size_t len,
+				struct kdtls_send *send)
+{
+	int mode = READ_ONCE(ks->recv_raw);
+
+	if (mode == DTLS_RAW_NONE)
+		return -EPERM;
+	send->handshake = mode == DTLS_RAW_UNOPENED;
+	return kdtls_send_raw(ks, sk, msg, len, send);
+}
+
 /*
  * No keys yet: the handshake's datagrams pass. A call that asks for a record
  * must not have its payload go out in the clear instead.
@@ -315,7 +328,7 @@ static int kdtls_send_before_keys(struct kdtls_sock *ks, struct sock *sk,
 	if (send.type)
 		return -EINVAL;
 	if (send.raw)
-		return kdtls_send_raw(ks, sk, msg, len, &send);
+		return kdtls_send_raw_asked(ks, sk, msg, len, &send);
 	/* UDP_CORK and what a splice announces: UDP knows both by its flag only. */
 	if (READ_ONCE(ks->cork) || msg->msg_flags & KDTLS_MSG_MORE)
 		msg->msg_flags |= MSG_MORE;
@@ -365,7 +378,7 @@ int kdtls_sendmsg(struct sock *sk, struct msghdr *msg, size_t len)
 	err = kdtls_prepare(ks, sk, &send, msg);
 	more = msg->msg_flags & KDTLS_MSG_MORE || READ_ONCE(ks->cork);
 	if (!err && send.raw)
-		err = kdtls_send_raw(ks, sk, msg, len, &send);
+		err = kdtls_send_raw_asked(ks, sk, msg, len, &send);
 	else if (!err && (more || READ_ONCE(ks->corked.pending)))
 		err = kdtls_send_corked(ks, sk, msg, len, &send, epoch, more);
 	else if (!err)

@@ -18,6 +18,8 @@ struct sock;
  * @len: bytes of payload, or of records if @raw
  * @type: content type of the records
  * @raw: the caller brings records of epoch 0
+ * @handshake: and of others, whose keys are not here yet
+ * @ipv4: they go by IPv4
  * @segment: payload bytes in each record but the last
  * @count: records
  * @wire: bytes of all records
@@ -26,21 +28,21 @@ struct sock;
  * @gso_cmsg: where the call asked for it; NULL if the socket option did
  * @session: whose keys seal them
  * @peer: an endpoint's session: where @session is in; NULL on a connected socket
- * @ipv4: they go by IPv4
  */
 struct kdtls_send {
 	size_t		len;
 	u8		type;
 	bool		raw;
+	bool		handshake;
+	bool		ipv4;
 	u32		segment;
 	u32		count;
 	u32		wire;
 	u64		blocks;
 	u32		gso;
 	struct cmsghdr	*gso_cmsg;
-	struct kdtls_session	*session;
-	struct kdtls_peer	*peer;
-	bool			ipv4;
+	struct kdtls_session *session;
+	struct kdtls_peer *peer;
 };
 
 /* send.c */

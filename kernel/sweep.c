@@ -37,7 +37,7 @@ static void kdtls_peer_enter(struct kdtls_peer *peer, unsigned long due)
 
 	if (time_after(due, now))
 		seconds = DIV_ROUND_UP(due - now, HZ);
-	seconds = min_t(unsigned long, seconds, KDTLS_WHEEL - 1);
+	seconds = min_t(unsigned long, seconds, KDTLS_WHEEL - 2);
 	hlist_add_head(&peer->timer, &endpoint->wheel[(endpoint->hand + seconds) %
 						      KDTLS_WHEEL]);
 	endpoint->armed++;
@@ -73,7 +73,7 @@ void kdtls_peer_arm(struct kdtls_peer *peer)
 	if (!due)
 		return;
 	kdtls_peer_enter(peer, due);
-	queue_delayed_work(system_power_efficient_wq, &endpoint->sweep, HZ);
+	queue_delayed_work(system_unbound_wq, &endpoint->sweep, HZ);
 }
 
 static bool kdtls_peer_is_idle(const struct kdtls_peer *peer)
@@ -102,6 +102,9 @@ static void kdtls_peer_look(struct kdtls_peer *peer)
 	kdtls_peer_put(peer);
 }
 
+/* How many sessions are looked at before others get at the lock. */
+#define KDTLS_SWEEP	1024
+
 static void kdtls_sweep(struct work_struct *work)
 {
 	struct kdtls_endpoint *endpoint = container_of(to_delayed_work(work),
@@ -109,18 +112,23 @@ static void kdtls_sweep(struct work_struct *work)
 						       sweep);
 	struct kdtls_peer *peer;
 	struct hlist_node *next;
-	struct hlist_head due;
+	struct hlist_head *slot;
+	int left = KDTLS_SWEEP;
 
 	mutex_lock(&endpoint->lock);
-	hlist_move_list(&endpoint->wheel[endpoint->hand], &due);
+	slot = &endpoint->wheel[endpoint->hand];
+	/* What is not due goes to a later slot, never to this one. */
 	endpoint->hand = (endpoint->hand + 1) % KDTLS_WHEEL;
-	hlist_for_each_entry_safe(peer, next, &due, timer) {
+	hlist_for_each_entry_safe(peer, next, slot, timer) {
+		if (!left--)
+			break;
 		kdtls_peer_look(peer);
-		cond_resched();
 	}
+	if (left < 0)
+		endpoint->hand = slot - endpoint->wheel;
 	if (endpoint->armed)
-		queue_delayed_work(system_power_efficient_wq, &endpoint->sweep,
-				   HZ);
+		queue_delayed_work(system_unbound_wq, &endpoint->sweep,
+				   left < 0 ? 1 : HZ);
 	mutex_unlock(&endpoint->lock);
 }
 
