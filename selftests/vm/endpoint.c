@@ -914,7 +914,6 @@ TEST_F(endpoint, raw_that_is_not_a_handshake)
 	EXPECT_STREQ("", stats_since(&self->before));
 }
 
-
 /* Control records */
 
 TEST_F(endpoint, control_that_nobody_asked_for)

@@ -57,7 +57,6 @@ static long pump(int fd)
 	return rx_recv(fd, &rx, MSG_DONTWAIT);
 }
 
-
 /* A peer without a socket. */
 static void fake_peer(struct peer *p, const struct group *g, uint16_t port)
 {
