@@ -130,9 +130,9 @@ static void get_counter(struct nl_message *m, const struct nlattr *nest)
 		m->curr_sessions = value;
 }
 
-#define GET(attr, member)						\
+#define GET(attr, field)						\
 	case attr:							\
-		get(&m->member, sizeof(m->member), a);			\
+		get(&m->field, sizeof(m->field), a);			\
 		break
 
 static void parse_one(struct nl_message *m, const struct nlattr *a)
