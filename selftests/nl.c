@@ -130,26 +130,26 @@ static void get_counter(struct nl_message *m, const struct nlattr *nest)
 		m->curr_sessions = value;
 }
 
-#define GET(attr, field)						\
+#define GET(attr, to)							\
 	case attr:							\
-		get(&m->field, sizeof(m->field), a);			\
+		get(&(to), sizeof(to), a);				\
 		break
 
 static void parse_one(struct nl_message *m, const struct nlattr *a)
 {
 	switch (mnl_attr_get_type(a)) {
-	GET(KDTLS_A_ENDPOINT, endpoint);
-	GET(KDTLS_A_SESSION, session);
-	GET(KDTLS_A_OWNER, owner);
-	GET(KDTLS_A_IDLE, idle);
-	GET(KDTLS_A_RETIRE, retire);
-	GET(KDTLS_A_HANDSHAKE, handshake);
-	GET(KDTLS_A_AGE, age);
-	GET(KDTLS_A_UNUSED, unused);
-	GET(KDTLS_A_SESSIONS, sessions);
-	GET(KDTLS_A_EVENT, event);
-	GET(KDTLS_A_EPOCH, epoch);
-	GET(KDTLS_A_INFO, info);
+	GET(KDTLS_A_ENDPOINT, m->endpoint);
+	GET(KDTLS_A_SESSION, m->session);
+	GET(KDTLS_A_OWNER, m->owner);
+	GET(KDTLS_A_IDLE, m->idle);
+	GET(KDTLS_A_RETIRE, m->retire);
+	GET(KDTLS_A_HANDSHAKE, m->handshake);
+	GET(KDTLS_A_AGE, m->age);
+	GET(KDTLS_A_UNUSED, m->unused);
+	GET(KDTLS_A_SESSIONS, m->sessions);
+	GET(KDTLS_A_EVENT, m->event);
+	GET(KDTLS_A_EPOCH, m->epoch);
+	GET(KDTLS_A_INFO, m->info);
 	case KDTLS_A_PEER:
 		m->peer_len = mnl_attr_get_payload_len(a);
 		get(&m->peer, sizeof(m->peer), a);

@@ -977,8 +977,8 @@ TEST_F(netlink, lists_of_one_endpoint)
 			     g->fd[0], &l));
 	EXPECT_EQ(1, l.count);
 	EXPECT_LIST_REFUSED(-ENOENT, &g->nl,
-		       list_of(g, KDTLS_CMD_SESSION_GET, KDTLS_A_ENDPOINT,
-			       99999, &l));
+			    list_of(g, KDTLS_CMD_SESSION_GET, KDTLS_A_ENDPOINT,
+				    99999, &l));
 	peer_close(&p);
 	group_close(&other);
 }
