@@ -910,14 +910,17 @@ static void calm(int fd)
 static void drain_fd(int fd)
 {
 	uint8_t data[64];
-	int i;
+	int i, again = 0;
 
 	settle();
 	/* A call gives up when it has met enough that does not open. */
-	for (i = 0; i < 100000; i++)
-		if (RC(recv(fd, data, sizeof(data), MSG_DONTWAIT)) == -EAGAIN &&
-		    !(poll_in(fd, 0) & POLLIN))
+	for (i = 0; i < 100000 && again < 20; i++) {
+		if (RC(recv(fd, data, sizeof(data), MSG_DONTWAIT)) != -EAGAIN)
+			continue;
+		if (!(poll_in(fd, 0) & POLLIN))
 			return;
+		again++;
+	}
 }
 
 static bool plain_works(struct pair *p, size_t n)
