@@ -637,7 +637,9 @@ static void judge(struct __test_metadata *_metadata, struct arena *a,
 	EXPECT_EQ(spent(all), stats_get("TxErrors"));
 	EXPECT_EQ(all->calls[NO_NUMBERS], stats_get("TxExpired"));
 	EXPECT_EQ(0, before->value[0]);
-	/* Each of these has really been tried. */
+	/* Each of these has really been tried, where there was time to. */
+	if (all->calls[SENT] < 500)
+		return;
 	EXPECT_LT(0, all->calls[TOO_LARGE]);
 	EXPECT_LT(0, all->calls[UNREADABLE]);
 	if (cgroup >= 0)
