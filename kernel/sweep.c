@@ -126,9 +126,10 @@ static void kdtls_sweep(struct work_struct *work)
 	}
 	if (left < 0)
 		endpoint->hand = slot - endpoint->wheel;
+	/* Who was armed anew has asked for a second, which may be too long. */
 	if (endpoint->armed)
-		queue_delayed_work(system_unbound_wq, &endpoint->sweep,
-				   left < 0 ? 1 : HZ);
+		mod_delayed_work(system_unbound_wq, &endpoint->sweep,
+				 left < 0 ? 1 : HZ);
 	mutex_unlock(&endpoint->lock);
 }
 
