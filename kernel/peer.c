@@ -261,13 +261,15 @@ int kdtls_peer_replace(struct kdtls_peer *old, struct kdtls_peer *peer)
 	err = kdtls_peer_number(peer);
 	if (err)
 		return err;
+	/* Before it can be found: a call must see that there are others. */
+	list_add(&peer->twins, &old->twins);
 	err = rhashtable_replace_fast(&endpoint->peers, &old->node, &peer->node,
 				      kdtls_peer_params);
 	if (err) {
+		list_del_init(&peer->twins);
 		xa_erase(&endpoint->ids, peer->id);
 		return -ENOENT;
 	}
-	list_add(&peer->twins, &old->twins);
 	xa_store(&endpoint->ids, peer->id, peer, GFP_KERNEL_ACCOUNT);
 	endpoint->count++;
 	kdtls_stat_inc(endpoint->net, KDTLS_CURR_SESSIONS);
