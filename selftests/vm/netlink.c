@@ -1169,6 +1169,7 @@ TEST_F(netlink, nonsense)
 struct storm {
 	struct group	*g;
 	bool		stop;
+	bool		sent_all;
 	long		sent[2];
 	long		got[2];
 	long		wrong;
@@ -1181,6 +1182,14 @@ static bool over(const struct storm *s)
 	return __atomic_load_n(&s->stop, __ATOMIC_RELAXED);
 }
 
+/* Each reads on for the other: what is for bob may wait in alice's socket. */
+static bool storm_is_read(const struct storm *s)
+{
+	return __atomic_load_n(&s->sent_all, __ATOMIC_ACQUIRE) &&
+	       __atomic_load_n(&s->got[0], __ATOMIC_RELAXED) >= s->sent[0] &&
+	       __atomic_load_n(&s->got[1], __ATOMIC_RELAXED) >= s->sent[1];
+}
+
 /* What alice sends has even numbers, what bob sends odd ones. */
 static void *storm_reader(struct storm *s, int who)
 {
@@ -1188,7 +1197,7 @@ static void *storm_reader(struct storm *s, int who)
 	uint8_t data[200];
 	long n;
 
-	while (!over(s) || s->got[who] < s->sent[who]) {
+	while (!storm_is_read(s)) {
 		n = RC(recv(fd, data, sizeof(data), 0));
 		if (n == -EAGAIN)
 			continue;
@@ -1226,6 +1235,7 @@ static void *storm_traffic(void *arg)
 		__atomic_add_fetch(&s->sent[who], 1, __ATOMIC_RELAXED);
 		peer_send(s->g->fd[who], s->peer[who], "abcd", 4);
 	}
+	__atomic_store_n(&s->sent_all, true, __ATOMIC_RELEASE);
 	return NULL;
 }
 
