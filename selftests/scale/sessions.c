@@ -3,9 +3,9 @@
  * What an endpoint costs with very many sessions: to make one, in memory, and for
  * each record, of peers chosen at random.
  *
- * usage: sessions COUNT [RECORDS [UNKNOWN [ACTIVE]]]
+ * usage: sessions COUNT [RECORDS [UNKNOWN [ACTIVE [COMMAND]]]]
  *
- * Prints one line of JSON. Times are of CLOCK_MONOTONIC, which in a virtual machine
+ * Prints one line of JSON, and then runs COMMAND while the sessions are there. Times are of CLOCK_MONOTONIC, which in a virtual machine
  * that counts instructions is their number. UNKNOWN is how many addresses without a
  * session send as often as those with one, ACTIVE how many sessions, spread over all,
  * have traffic (all).
@@ -37,6 +37,8 @@ struct scale {
 	uint32_t		unknown;
 	uint32_t		active;
 	uint64_t		*next;
+	uint64_t		wake_receive;
+	uint64_t		wake_send;
 	struct oracle		in;
 	struct oracle		out;
 	struct mnl_socket	*nl;
@@ -287,23 +289,28 @@ static void drain(struct scale *s)
 		;
 }
 
+static void send_one(struct scale *s, uint32_t i)
+{
+	static const uint8_t data[SIZE];
+	struct sockaddr_in to = {
+		.sin_family = AF_INET,
+		.sin_port = htons(PEER_PORT),
+		.sin_addr = address_of(i),
+	};
+
+	if (sendto(s->fd, data, SIZE, 0, (void *)&to, sizeof(to)) != SIZE)
+		die("sendto: %s", strerror(errno));
+}
+
 static uint64_t send_cost(struct scale *s, uint32_t records)
 {
-	struct sockaddr_in to = {
-		.sin_family = AF_INET, .sin_port = htons(PEER_PORT),
-	};
-	uint8_t data[SIZE + 64] = { 0 };
 	uint64_t sum = 0, begin;
 	uint32_t i, k;
 
 	for (i = 0; i < records; i += BATCH) {
 		begin = now_ns();
-		for (k = 0; k < BATCH; k++) {
-			to.sin_addr = address_of(random_one(s));
-			if (sendto(s->fd, data, SIZE, 0, (void *)&to,
-				   sizeof(to)) != SIZE)
-				die("sendto: %s", strerror(errno));
-		}
+		for (k = 0; k < BATCH; k++)
+			send_one(s, random_one(s));
 		sum += now_ns() - begin;
 		drain(s);
 	}
@@ -312,10 +319,8 @@ static uint64_t send_cost(struct scale *s, uint32_t records)
 
 static void wake_batch(struct scale *s, uint32_t from, uint32_t end)
 {
-	struct sockaddr_in to = {
-		.sin_family = AF_INET, .sin_port = htons(PEER_PORT),
-	};
 	uint8_t data[SIZE] = { 0 }, wire[SIZE + 64];
+	uint64_t begin;
 	uint32_t i, k;
 	size_t n;
 
@@ -326,16 +331,18 @@ static void wake_batch(struct scale *s, uint32_t from, uint32_t end)
 		send_from(s, k, wire, n);
 	}
 	settle();
-	for (i = from; i < end; i++) {
+	begin = now_ns();
+	for (i = from; i < end; i++)
 		receive_one(s);
-		to.sin_addr = address_of(active_one(s, i));
-		if (sendto(s->fd, data, SIZE, 0, (void *)&to, sizeof(to)) != SIZE)
-			die("sendto: %s", strerror(errno));
-	}
+	s->wake_receive += now_ns() - begin;
+	begin = now_ns();
+	for (i = from; i < end; i++)
+		send_one(s, active_one(s, i));
+	s->wake_send += now_ns() - begin;
 	drain(s);
 }
 
-/* What is active has sealed and opened something once. */
+/* What is active has sealed and opened something once: what did it cost? */
 static void wake_all(struct scale *s)
 {
 	uint32_t i, end;
@@ -344,6 +351,8 @@ static void wake_all(struct scale *s)
 		end = i + BATCH < s->active ? i + BATCH : s->active;
 		wake_batch(s, i, end);
 	}
+	s->wake_receive /= s->active;
+	s->wake_send /= s->active;
 }
 
 static uint32_t number(int argc, char **argv, int i, uint32_t otherwise)
@@ -357,7 +366,10 @@ static void measure(struct scale *s, uint32_t records)
 	unsigned long long receive = receive_cost(s, records);
 	unsigned long long send = send_cost(s, records);
 
-	printf("\"receive_ns\":%llu,\"send_ns\":%llu}\n", receive, send);
+	printf("\"wake_receive_ns\":%llu,\"wake_send_ns\":%llu,\"receive_ns\":%llu,\"send_ns\":%llu}\n",
+	       (unsigned long long)s->wake_receive,
+	       (unsigned long long)s->wake_send, receive, send);
+	fflush(stdout);
 }
 
 int main(int argc, char **argv)
@@ -372,7 +384,7 @@ int main(int argc, char **argv)
 
 	s.active = number(argc, argv, 4, s.count);
 	if (!s.count || !s.active || s.active > s.count)
-		die("usage: sessions COUNT [RECORDS [UNKNOWN [ACTIVE]]]");
+		die("usage: sessions COUNT [RECORDS [UNKNOWN [ACTIVE [COMMAND]]]]");
 	s.next = calloc(s.count, sizeof(*s.next));
 	oracle_init(&s.in, DTLS_CIPHER_AES_GCM_128, 1, 0);
 	oracle_init(&s.out, DTLS_CIPHER_AES_GCM_128, 1, 0);
@@ -391,5 +403,5 @@ int main(int argc, char **argv)
 	       (idle - before) * 1024 / s.count +
 	       (active - idle) * 1024 / s.active);
 	measure(&s, records);
-	return 0;
+	return argc > 5 && system(argv[5]);
 }
