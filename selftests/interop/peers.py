@@ -3,8 +3,8 @@
 import atexit
 import os
 import re
+import select
 import subprocess
-import threading
 import time
 
 TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.realpath(__file__))))
@@ -31,47 +31,53 @@ class Failure(Exception):
 
 
 class Process:
-    """A program whose output can be waited for while it runs."""
+    """A program whose output can be waited for while it runs.
+
+    Whoever waits for one reads what all of them print: a thread for each would
+    cost more than the datagrams that the tests are about.
+    """
 
     running = []
 
     def __init__(self, argv, log):
         self.argv = argv
         self.output = b""
+        self.ended = False
         self.log = open(log, "wb")
-        self.changed = threading.Condition()
         self.process = subprocess.Popen(argv, stdin=subprocess.PIPE,
                                         stdout=subprocess.PIPE,
                                         stderr=subprocess.STDOUT)
-        self.reader = threading.Thread(target=self._read, daemon=True)
-        self.reader.start()
         Process.running.append(self)
 
+    def fileno(self):
+        return self.process.stdout.fileno()
+
     def _read(self):
-        while True:
-            data = os.read(self.process.stdout.fileno(), 65536)
-            self.log.write(data)
-            self.log.flush()
-            with self.changed:
-                self.output += data
-                self.changed.notify_all()
-            if not data:
-                return
+        data = os.read(self.fileno(), 65536)
+        self.log.write(data)
+        self.output += data
+        self.ended = not data
+
+    @staticmethod
+    def _read_some(timeout):
+        """Wait until one of them prints or ends; return if it was in time."""
+        alive = [each for each in Process.running if not each.ended]
+        ready = select.select(alive, [], [], max(timeout, 0))[0]
+        for each in ready:
+            each._read()
+        return bool(ready)
 
     def expect(self, pattern, timeout=20):
         """Wait until the output matches; return the match, forget up to it."""
         end = time.monotonic() + timeout
-        with self.changed:
-            while True:
-                match = re.search(pattern, self.output)
-                if match:
-                    self.output = self.output[match.end():]
-                    return match
-                left = end - time.monotonic()
-                if left <= 0 or not self.reader.is_alive():
-                    raise Failure("%s: no %r in %r" % (
-                        self.argv[0], pattern, self.output[-400:]))
-                self.changed.wait(min(left, 1))
+        while True:
+            match = re.search(pattern, self.output)
+            if match:
+                self.output = self.output[match.end():]
+                return match
+            if self.ended or not self._read_some(end - time.monotonic()):
+                raise Failure("%s: no %r in %r" % (
+                    self.argv[0], pattern, self.output[-400:]))
 
     def send(self, data):
         try:
@@ -85,14 +91,14 @@ class Process:
         """End it politely, then not; wait for it. Once is enough."""
         if self not in Process.running:
             return
-        Process.running.remove(self)
         self.process.terminate()
-        try:
-            self.process.wait(10)
-        except subprocess.TimeoutExpired:
+        end = time.monotonic() + 10
+        while not self.ended and self._read_some(end - time.monotonic()):
+            pass
+        Process.running.remove(self)
+        if not self.ended:
             self.process.kill()
-            self.process.wait()
-        self.reader.join(10)
+        self.process.wait()
         self.log.close()
         # Others die of the signal; ours close their sessions and leave.
         if self.argv[0] == KDTLS and self.process.returncode:
