@@ -3,19 +3,14 @@
 #include "harness.h"
 
 #if __has_include(<liburing.h>)
-#include <liburing.h>
 #include <netinet/udp.h>
-
-#define BUFFERS		16
-#define BUFFER_SIZE	2048
-#define GROUP		7
+#include "ring.h"
 
 FIXTURE(iouring) {
 	struct pair p;
 	struct io_uring ring;
+	struct buffers b;
 	bool there;
-	struct io_uring_buf_ring *br;
-	uint8_t (*buf)[BUFFER_SIZE];
 };
 
 FIXTURE_VARIANT(iouring) {
@@ -39,6 +34,7 @@ FIXTURE_TEARDOWN(iouring)
 {
 	if (self->there)
 		io_uring_queue_exit(&self->ring);
+	buffers_close(&self->b);
 	pair_close(&self->p);
 }
 
@@ -47,43 +43,6 @@ FIXTURE_TEARDOWN(iouring)
 		if (!self->there)					\
 			return;						\
 	} while (0)
-
-static struct io_uring_sqe *sqe(struct io_uring *ring, uint64_t data)
-{
-	struct io_uring_sqe *sqe = io_uring_get_sqe(ring);
-
-	if (!sqe)
-		die("no sqe");
-	/* The prep functions before liburing 2.4 leave user_data alone. */
-	sqe->user_data = data;
-	return sqe;
-}
-
-/* What the next completion says; @flags and @data may be NULL. */
-static int done(struct io_uring *ring, uint32_t *flags, uint64_t *data)
-{
-	struct __kernel_timespec ts = { .tv_sec = WAIT_MS / 1000 };
-	struct io_uring_cqe *cqe;
-	int res = io_uring_wait_cqe_timeout(ring, &cqe, &ts);
-
-	if (res)
-		return res;
-	res = cqe->res;
-	if (flags)
-		*flags = cqe->flags;
-	if (data)
-		*data = cqe->user_data;
-	io_uring_cqe_seen(ring, cqe);
-	return res;
-}
-
-static bool nothing_done(struct io_uring *ring)
-{
-	struct io_uring_cqe *cqe;
-
-	sleep_ms(QUIET_MS);
-	return io_uring_peek_cqe(ring, &cqe) == -EAGAIN;
-}
 
 TEST_F(iouring, send)
 {
@@ -371,38 +330,6 @@ TEST_F(iouring, exit_with_calls_waiting)
 
 /* Multishot, with buffers that the kernel chooses */
 
-static bool buffers(struct io_uring *ring, struct io_uring_buf_ring **br,
-		    uint8_t (**buf)[BUFFER_SIZE])
-{
-	struct io_uring_buf_reg reg = { .ring_entries = BUFFERS, .bgid = GROUP };
-	void *mem;
-	int i;
-
-	if (posix_memalign(&mem, 4096, BUFFERS * sizeof(struct io_uring_buf)))
-		die("memory");
-	memset(mem, 0, BUFFERS * sizeof(struct io_uring_buf));
-	*buf = calloc(BUFFERS, BUFFER_SIZE);
-	reg.ring_addr = (uintptr_t)mem;
-	if (io_uring_register_buf_ring(ring, &reg, 0))
-		return false;
-	*br = mem;
-	io_uring_buf_ring_init(*br);
-	for (i = 0; i < BUFFERS; i++)
-		io_uring_buf_ring_add(*br, (*buf)[i], BUFFER_SIZE, i,
-				      BUFFERS - 1, i);
-	io_uring_buf_ring_advance(*br, BUFFERS);
-	return true;
-}
-
-static void give_back(struct io_uring_buf_ring *br, uint8_t (*buf)[BUFFER_SIZE],
-		      uint32_t flags)
-{
-	int i = flags >> IORING_CQE_BUFFER_SHIFT;
-
-	io_uring_buf_ring_add(br, buf[i], BUFFER_SIZE, i, BUFFERS - 1, 0);
-	io_uring_buf_ring_advance(br, 1);
-}
-
 /* One call, many datagrams, of one, none or several records. */
 TEST_F(iouring, recv_multishot)
 {
@@ -413,12 +340,11 @@ TEST_F(iouring, recv_multishot)
 	size_t n;
 
 	NEEDS_RING();
-	if (!buffers(&self->ring, &self->br, &self->buf))
+	if (!buffers_open(&self->b, &self->ring))
 		SKIP(return, "no buffer rings");
 	s = sqe(&self->ring, 0);
 	io_uring_prep_recv_multishot(s, self->p.fd, NULL, 0, 0);
-	s->flags |= IOSQE_BUFFER_SELECT;
-	s->buf_group = GROUP;
+	buffers_use(s);
 	io_uring_submit(&self->ring);
 	while (next < 100) {
 		int count = next % 3;
@@ -438,10 +364,10 @@ TEST_F(iouring, recv_multishot)
 				SKIP(return, "no multishot");
 			ASSERT_EQ(100, res);
 			ASSERT_TRUE(flags & IORING_CQE_F_BUFFER);
-			EXPECT_EQ(id++, payload_id(self->buf[flags >>
-				  IORING_CQE_BUFFER_SHIFT], 100));
+			EXPECT_EQ(id++, payload_id(buffers_at(&self->b, flags),
+						   100));
 			EXPECT_TRUE(flags & IORING_CQE_F_MORE);
-			give_back(self->br, self->buf, flags);
+			buffers_give_back(&self->b, flags);
 		}
 	}
 	EXPECT_TRUE(nothing_done(&self->ring));
@@ -462,13 +388,12 @@ TEST_F(iouring, recvmsg_multishot)
 	int i, res;
 
 	NEEDS_RING();
-	if (!buffers(&self->ring, &self->br, &self->buf))
+	if (!buffers_open(&self->b, &self->ring))
 		SKIP(return, "no buffer rings");
 	set_int(self->p.fd, SOL_DTLS, DTLS_RECV_CONTROL, 1);
 	s = sqe(&self->ring, 0);
 	io_uring_prep_recvmsg_multishot(s, self->p.fd, &msg, 0);
-	s->flags |= IOSQE_BUFFER_SELECT;
-	s->buf_group = GROUP;
+	buffers_use(s);
 	io_uring_submit(&self->ring);
 	for (i = 0; i < 40; i++) {
 		uint8_t data[100];
@@ -479,8 +404,8 @@ TEST_F(iouring, recvmsg_multishot)
 		if (res == -EINVAL && !i)
 			SKIP(return, "no multishot");
 		ASSERT_LT(0, res);
-		out = io_uring_recvmsg_validate(self->buf[flags >>
-				IORING_CQE_BUFFER_SHIFT], res, &msg);
+		out = io_uring_recvmsg_validate(buffers_at(&self->b, flags), res,
+						&msg);
 		ASSERT_NE(NULL, out);
 		EXPECT_EQ(100, io_uring_recvmsg_payload_length(out, res, &msg));
 		EXPECT_EQ(i, payload_id(io_uring_recvmsg_payload(out, &msg),
@@ -490,7 +415,7 @@ TEST_F(iouring, recvmsg_multishot)
 		EXPECT_EQ(DTLS_GET_RECORD_TYPE, cmsg->cmsg_type);
 		type = CMSG_DATA(cmsg);
 		EXPECT_EQ(22 + i % 2, *type);
-		give_back(self->br, self->buf, flags);
+		buffers_give_back(&self->b, flags);
 	}
 }
 
