@@ -12,6 +12,7 @@
 #include <crypto/algapi.h>
 #endif
 #include <linux/bpf-cgroup.h>
+#include <linux/shrinker.h>
 #include <linux/socket.h>
 #include <linux/udp.h>
 #include <net/genetlink.h>
@@ -188,6 +189,47 @@ static inline size_t list_count_nodes(struct list_head *head)
 #else
 #define kdtls_dump_attrs(cb)	(genl_dumpit_info(cb)->attrs)
 #endif
+
+/* What gives memory back when it is short: one's own structure, or the kernel's. */
+struct kdtls_shrinker {
+#ifdef HAVE_SHRINKER_ALLOC
+	struct shrinker		*shrinker;
+#else
+	struct shrinker		shrinker;
+#endif
+};
+
+typedef unsigned long kdtls_shrink_t(struct shrinker *shrinker,
+				     struct shrink_control *control);
+
+static inline int kdtls_shrinker_add(struct kdtls_shrinker *s,
+				     kdtls_shrink_t *count,
+				     kdtls_shrink_t *scan, const char *name)
+{
+#ifdef HAVE_SHRINKER_ALLOC
+	s->shrinker = shrinker_alloc(0, "%s", name);
+	if (!s->shrinker)
+		return -ENOMEM;
+	s->shrinker->count_objects = count;
+	s->shrinker->scan_objects = scan;
+	shrinker_register(s->shrinker);
+	return 0;
+#else
+	s->shrinker.count_objects = count;
+	s->shrinker.scan_objects = scan;
+	s->shrinker.seeks = DEFAULT_SEEKS;
+	return register_shrinker(&s->shrinker, "%s", name);
+#endif
+}
+
+static inline void kdtls_shrinker_del(struct kdtls_shrinker *s)
+{
+#ifdef HAVE_SHRINKER_ALLOC
+	shrinker_free(s->shrinker);
+#else
+	unregister_shrinker(&s->shrinker);
+#endif
+}
 
 /* Pages in the caller's iterator are copied; what goes down has none. */
 #ifdef HAVE_MSG_SPLICE_PAGES

@@ -6,7 +6,8 @@
  * sessions of a large server are idle: they keep the key, and get a cipher when
  * there is something to seal or to open. There is a bounded number; when all are
  * lent, one goes to the session that needs it from one that did not use its own
- * since the pool was last short (a clock, as pages have one).
+ * since the pool was last short (a clock, as pages have one). So it is when the
+ * machine is short of memory.
  *
  * A session that has one gets at it without any lock. A connected socket has its
  * own for good.
@@ -18,7 +19,10 @@
 #include <linux/moduleparam.h>
 #include <linux/slab.h>
 #include <linux/spinlock.h>
+#include <linux/workqueue.h>
 
+#include "aead.h"
+#include "compat.h"
 #include "context.h"
 #include "epoch.h"
 
@@ -28,90 +32,11 @@
 #define KDTLS_CONTEXT_TRIES	128
 
 static unsigned int kdtls_contexts;
-module_param_named(contexts, kdtls_contexts, uint, 0644);
-MODULE_PARM_DESC(contexts,
-		 "expanded keys of endpoint sessions at most (a 16th of the memory)");
 
 static DEFINE_SPINLOCK(kdtls_pool_lock);	/* process context only */
 static LIST_HEAD(kdtls_pool);
+static LIST_HEAD(kdtls_pool_leaving);
 static unsigned int kdtls_pool_count;
-
-static const char *kdtls_algorithm(u16 cipher_type)
-{
-	switch (cipher_type) {
-	case DTLS_CIPHER_AES_GCM_128:
-	case DTLS_CIPHER_AES_GCM_256:
-		return "gcm(aes)";
-	case DTLS_CIPHER_AES_CCM_128:
-	case DTLS_CIPHER_AES_CCM_256:
-	case DTLS_CIPHER_AES_CCM_8_128:
-		return "ccm(aes)";
-	case DTLS_CIPHER_CHACHA20_POLY1305:
-		return "rfc7539(chacha20,poly1305)";
-	default:
-		return NULL;
-	}
-}
-
-static int kdtls_aead_set(struct crypto_aead *tfm,
-			  const struct kdtls_cipher *cipher, const u8 *key)
-{
-	int err = crypto_aead_setkey(tfm, key, cipher->key_len);
-
-	return err ?: crypto_aead_setauthsize(tfm, cipher->tag_len);
-}
-
-/**
- * kdtls_aead_new() - make a cipher with a key
- * @cipher: the cipher suite
- * @key: @cipher->key_len bytes
- *
- * Context: Process context, may sleep.
- * Return: the cipher, or an ERR_PTR(): -ENOMEM, or -ENOENT when the kernel does
- * not have it.
- */
-struct crypto_aead *kdtls_aead_new(const struct kdtls_cipher *cipher,
-				   const u8 *key)
-{
-	struct crypto_aead *tfm;
-	int err;
-
-	tfm = crypto_alloc_aead(kdtls_algorithm(cipher->type), 0, 0);
-	if (IS_ERR(tfm))
-		return tfm;
-	err = kdtls_aead_set(tfm, cipher, key);
-	if (err) {
-		crypto_free_aead(tfm);
-		return ERR_PTR(err);
-	}
-	return tfm;
-}
-
-/**
- * kdtls_cipher_probe() - does the kernel have a cipher?
- * @cipher: the cipher suite
- *
- * Who gives keys wants to know it then, and not with the first record.
- *
- * Context: Process context, may sleep.
- * Return: 0, or what kdtls_aead_new() would say.
- */
-int kdtls_cipher_probe(const struct kdtls_cipher *cipher)
-{
-	static const u8 key[KDTLS_KEY_MAX];
-	static unsigned long known;
-	int bit = cipher->type % BITS_PER_LONG;
-	struct crypto_aead *tfm;
-
-	if (test_bit(bit, &known))
-		return 0;
-	tfm = kdtls_aead_new(cipher, key);
-	if (IS_ERR(tfm))
-		return PTR_ERR(tfm);
-	crypto_free_aead(tfm);
-	set_bit(bit, &known);
-	return 0;
-}
 
 /* Take one away from its epoch. The pool's lock is held. */
 static void kdtls_pool_remove(struct kdtls_context *context)
@@ -171,10 +96,7 @@ static struct crypto_aead *kdtls_context_tfm(struct kdtls_epoch *epoch)
 
 	if (!tfm)
 		return kdtls_aead_new(cipher, epoch->key);
-	/* It may be another algorithm's. */
-	if (!strcmp(crypto_tfm_alg_name(crypto_aead_tfm(tfm)),
-		    kdtls_algorithm(cipher->type)) &&
-	    !kdtls_aead_set(tfm, cipher, epoch->key))
+	if (kdtls_aead_again(tfm, cipher, epoch->key))
 		return tfm;
 	crypto_free_aead(tfm);
 	return kdtls_aead_new(cipher, epoch->key);
@@ -288,12 +210,117 @@ void kdtls_context_drop(struct kdtls_epoch *epoch)
 	kdtls_context_put(context);
 }
 
-/* A limit that the administrator has set stays. */
-void __init kdtls_context_init(void)
+/* How many there may be */
+
+static void kdtls_pool_free(struct work_struct *work)
+{
+	struct kdtls_context *context, *next;
+	LIST_HEAD(leaving);
+
+	spin_lock(&kdtls_pool_lock);
+	list_splice_init(&kdtls_pool_leaving, &leaving);
+	spin_unlock(&kdtls_pool_lock);
+	list_for_each_entry_safe(context, next, &leaving, node) {
+		kdtls_context_put(context);
+		cond_resched();
+	}
+}
+
+static DECLARE_WORK(kdtls_pool_work, kdtls_pool_free);
+
+/*
+ * Looks at @most of them and takes those that nobody used lately, or all if
+ * @used_too. To free a cipher can take locks that whoever is short of memory holds:
+ * the work does that.
+ */
+static unsigned long kdtls_pool_take(unsigned long most, bool used_too)
+{
+	struct kdtls_context *context;
+	unsigned long taken = 0;
+
+	spin_lock(&kdtls_pool_lock);
+	for (; most; most--) {
+		context = list_first_entry_or_null(&kdtls_pool,
+						   struct kdtls_context, node);
+		if (!context)
+			break;
+		if (!used_too && READ_ONCE(context->used)) {
+			WRITE_ONCE(context->used, false);
+			list_move_tail(&context->node, &kdtls_pool);
+			continue;
+		}
+		kdtls_pool_remove(context);
+		list_add_tail(&context->node, &kdtls_pool_leaving);
+		taken++;
+	}
+	spin_unlock(&kdtls_pool_lock);
+	if (taken)
+		schedule_work(&kdtls_pool_work);
+	return taken;
+}
+
+static unsigned long kdtls_pool_can_free(struct shrinker *shrinker,
+					 struct shrink_control *control)
+{
+	return READ_ONCE(kdtls_pool_count) ?: SHRINK_EMPTY;
+}
+
+static unsigned long kdtls_pool_shrink(struct shrinker *shrinker,
+				       struct shrink_control *control)
+{
+	return kdtls_pool_take(control->nr_to_scan, false) ?: SHRINK_STOP;
+}
+
+static struct kdtls_shrinker kdtls_pool_shrinker;
+
+static unsigned int kdtls_contexts_of_memory(void)
 {
 	u64 bytes = (u64)totalram_pages() << PAGE_SHIFT;
 
+	return max_t(u64, 1024, div_u64(bytes, 16 * KDTLS_CONTEXT_BYTES));
+}
+
+/* 0 is what it is without being set. With fewer than before some go at once. */
+static int kdtls_contexts_set(const char *value, const struct kernel_param *param)
+{
+	unsigned int count, limit;
+	int err = kstrtouint(value, 0, &limit);
+
+	if (err)
+		return err;
+	WRITE_ONCE(kdtls_contexts, limit ?: kdtls_contexts_of_memory());
+	for (;;) {
+		count = READ_ONCE(kdtls_pool_count);
+		limit = READ_ONCE(kdtls_contexts);
+		if (count <= limit)
+			return 0;
+		kdtls_pool_take(min(count - limit, 64U), true);
+		cond_resched();
+	}
+}
+
+static const struct kernel_param_ops kdtls_contexts_ops = {
+	.set = kdtls_contexts_set,
+	.get = param_get_uint,
+};
+
+module_param_cb(contexts, &kdtls_contexts_ops, &kdtls_contexts, 0644);
+MODULE_PARM_DESC(contexts,
+		 "expanded keys of endpoint sessions at most (a 16th of the memory)");
+module_param_named(contexts_lent, kdtls_pool_count, uint, 0444);
+MODULE_PARM_DESC(contexts_lent, "how many there are");
+
+int __init kdtls_context_init(void)
+{
 	if (!kdtls_contexts)
-		kdtls_contexts = max_t(u64, 1024,
-				       div_u64(bytes, 16 * KDTLS_CONTEXT_BYTES));
+		kdtls_contexts = kdtls_contexts_of_memory();
+	return kdtls_shrinker_add(&kdtls_pool_shrinker, kdtls_pool_can_free,
+				  kdtls_pool_shrink, "kdtls-contexts");
+}
+
+/* No session is there any more. */
+void kdtls_context_exit(void)
+{
+	kdtls_shrinker_del(&kdtls_pool_shrinker);
+	flush_work(&kdtls_pool_work);
 }

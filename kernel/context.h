@@ -8,7 +8,6 @@
 #include <linux/refcount.h>
 
 struct crypto_aead;
-struct kdtls_cipher;
 struct kdtls_epoch;
 
 /**
@@ -16,7 +15,7 @@ struct kdtls_epoch;
  * @refs: one for the epoch, one for each call that uses it
  * @tfm: the cipher
  * @epoch: whose key it has; under the pool's lock
- * @node: position in the pool; empty once it is not in there
+ * @node: position in the pool, or among those that leave it
  * @used: somebody used it since the pool was last short of one
  * @rcu: the structure, but not the cipher, outlives the last reference
  */
@@ -29,12 +28,10 @@ struct kdtls_context {
 	struct rcu_head		rcu;
 };
 
-struct crypto_aead *kdtls_aead_new(const struct kdtls_cipher *cipher,
-				   const u8 *key);
-int kdtls_cipher_probe(const struct kdtls_cipher *cipher);
 struct kdtls_context *kdtls_context_get(struct kdtls_epoch *epoch);
 void kdtls_context_put(struct kdtls_context *context);
 void kdtls_context_drop(struct kdtls_epoch *epoch);
-void kdtls_context_init(void);
+int kdtls_context_init(void);
+void kdtls_context_exit(void);
 
 #endif /* KDTLS_CONTEXT_H */

@@ -2,6 +2,7 @@
 /* The keys of one epoch in one direction, and what is counted with them. */
 #include <linux/slab.h>
 
+#include "aead.h"
 #include "compat.h"
 #include "context.h"
 #include "epoch.h"

@@ -13,10 +13,12 @@ static int __init kdtls_init(void)
 {
 	int err;
 
-	kdtls_context_init();
-	err = kdtls_stat_init();
+	err = kdtls_context_init();
 	if (err)
 		return err;
+	err = kdtls_stat_init();
+	if (err)
+		goto err_context;
 	err = kdtls_peer_module_init();
 	if (err)
 		goto err_stat;
@@ -39,6 +41,8 @@ err_peer:
 	kdtls_peer_module_exit();
 err_stat:
 	kdtls_stat_exit();
+err_context:
+	kdtls_context_exit();
 	return err;
 }
 
@@ -50,6 +54,7 @@ static void __exit kdtls_exit(void)
 	kdtls_peer_module_exit();
 	kdtls_work_exit();
 	kdtls_stat_exit();
+	kdtls_context_exit();
 }
 
 module_init(kdtls_init);

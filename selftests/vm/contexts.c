@@ -1,0 +1,198 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Ciphers are lent to the sessions of endpoints: there may be few of them, fewer
+ * from now on, or none when memory is short, and no session notices.
+ */
+#include <fcntl.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "harness.h"
+#include "group.h"
+
+#define PEERS		12
+#define PARAMETERS	"/sys/module/kdtls/parameters/"
+
+static void write_text(const char *path, const char *text)
+{
+	int fd = open(path, O_WRONLY | O_CLOEXEC);
+
+	if (fd < 0 || write(fd, text, strlen(text)) < 0)
+		die("%s", path);
+	close(fd);
+}
+
+static long read_number(const char *path)
+{
+	char text[32] = "";
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+
+	if (fd < 0 || read(fd, text, sizeof(text) - 1) < 0)
+		die("%s", path);
+	close(fd);
+	return atol(text);
+}
+
+static void set_contexts(long n)
+{
+	char text[32];
+
+	snprintf(text, sizeof(text), "%ld", n);
+	write_text(PARAMETERS "contexts", text);
+}
+
+static long lent(void)
+{
+	return read_number(PARAMETERS "contexts_lent");
+}
+
+FIXTURE(contexts) {
+	struct group g;
+	struct peer peer[PEERS];
+	long before;
+};
+
+FIXTURE_VARIANT(contexts) {
+	uint16_t cipher;
+	enum family family;
+};
+
+VARIANTS_OF_CIPHERS(contexts);
+
+FIXTURE_SETUP(contexts)
+{
+	int i;
+
+	self->before = read_number(PARAMETERS "contexts");
+	netns_enter();
+	group_open_single(&self->g, variant->family, variant->cipher);
+	for (i = 0; i < PEERS; i++) {
+		peer_open(&self->peer[i], &self->g);
+		ASSERT_EQ(0, session_new(&self->g, &self->peer[i], 0));
+	}
+	ASSERT_EQ(0, lent());
+}
+
+FIXTURE_TEARDOWN(contexts)
+{
+	int i;
+
+	for (i = 0; i < PEERS; i++)
+		peer_close(&self->peer[i]);
+	group_close(&self->g);
+	set_contexts(self->before);
+}
+
+static bool sends(int fd, struct peer *p, uint64_t *seq)
+{
+	struct record r;
+
+	if (peer_send_id(fd, p, 50, 1) != 50 || take(&p->p, &r))
+		return false;
+	*seq = r.seq;
+	return true;
+}
+
+/* Both directions of every session. No number is taken twice or left out. */
+static bool all_echo(struct group *g, struct peer *peer)
+{
+	uint64_t before, after;
+	int i;
+
+	for (i = 0; i < PEERS; i++)
+		if (!sends(g->fd[0], &peer[i], &before) ||
+		    !peer_echoes(g->fd[0], &peer[i]) ||
+		    !sends(g->fd[0], &peer[i], &after) || after != before + 2)
+			return false;
+	return true;
+}
+
+TEST_F(contexts, lent_when_they_are_used)
+{
+	struct group *g = &self->g;
+
+	EXPECT_TRUE(peer_echoes(g->fd[0], &self->peer[0]));
+	EXPECT_EQ(2, lent());
+	EXPECT_TRUE(all_echo(g, self->peer));
+	EXPECT_EQ(2 * PEERS, lent());
+	EXPECT_EQ(0, session_del(g, &self->peer[0]));
+	settle();
+	EXPECT_EQ(2 * PEERS - 2, lent());
+}
+
+TEST_F(contexts, fewer_than_sessions)
+{
+	struct group *g = &self->g;
+
+	set_contexts(3);
+	EXPECT_TRUE(all_echo(g, self->peer));
+	EXPECT_TRUE(all_echo(g, self->peer));
+	EXPECT_LE(lent(), 3);
+}
+
+TEST_F(contexts, fewer_from_now_on)
+{
+	struct group *g = &self->g;
+
+	EXPECT_TRUE(all_echo(g, self->peer));
+	set_contexts(5);
+	EXPECT_EQ(5, lent());
+	EXPECT_TRUE(all_echo(g, self->peer));
+	EXPECT_LE(lent(), 5);
+}
+
+TEST_F(contexts, parameter)
+{
+	set_contexts(0);
+	EXPECT_LE(1024, read_number(PARAMETERS "contexts"));
+	set_contexts(7);
+	EXPECT_EQ(7, read_number(PARAMETERS "contexts"));
+	EXPECT_TRUE(all_echo(&self->g, self->peer));
+}
+
+/* What was used lately stays the first time. */
+TEST_F(contexts, memory_is_short)
+{
+	struct group *g = &self->g;
+	int i;
+
+	EXPECT_TRUE(all_echo(g, self->peer));
+	for (i = 0; i < 10 && lent(); i++)
+		write_text("/proc/sys/vm/drop_caches", "2");
+	EXPECT_EQ(0, lent());
+	EXPECT_TRUE(all_echo(g, self->peer));
+	EXPECT_EQ(2 * PEERS, lent());
+}
+
+struct taker {
+	bool stop;
+};
+
+static void *take_them(void *arg)
+{
+	struct taker *t = arg;
+	long i;
+
+	for (i = 0; !__atomic_load_n(&t->stop, __ATOMIC_RELAXED); i++) {
+		set_contexts(1 + i % 5);
+		if (i % 4 == 0)
+			write_text("/proc/sys/vm/drop_caches", "2");
+	}
+	return NULL;
+}
+
+TEST_F(contexts, taken_while_they_are_used)
+{
+	struct taker t = { .stop = false };
+	struct job job;
+	int i;
+
+	job_start(&job, take_them, &t);
+	for (i = 0; i < 20; i++)
+		EXPECT_TRUE(all_echo(&self->g, self->peer));
+	__atomic_store_n(&t.stop, true, __ATOMIC_RELAXED);
+	job_join(&job);
+	EXPECT_EQ(0, stats_get("RxDropAuth"));
+}
+
+TEST_HARNESS_MAIN
