@@ -5,10 +5,10 @@
  *
  * usage: sessions COUNT [RECORDS [UNKNOWN [ACTIVE [COMMAND]]]]
  *
- * Prints one line of JSON, and then runs COMMAND while the sessions are there. Times are of CLOCK_MONOTONIC, which in a virtual machine
- * that counts instructions is their number. UNKNOWN is how many addresses without a
- * session send as often as those with one, ACTIVE how many sessions, spread over all,
- * have traffic (all).
+ * Prints one line of JSON, and then runs COMMAND while the sessions are there. Times
+ * are of CLOCK_MONOTONIC, which in a virtual machine that counts instructions is their
+ * number. UNKNOWN is how many addresses without a session send as often as those with
+ * one, ACTIVE how many sessions, spread over all, have traffic (all).
  *
  * All sessions have the same keys, so that one oracle is enough: what is measured
  * does not depend on them. Peers are addresses of 127.0.0.0/8 on one socket.
