@@ -185,7 +185,23 @@ static int kdtls_nl_list_sessions(struct kdtls_nl_list *list,
 	return err;
 }
 
-int kdtls_nl_session_dump(struct sk_buff *skb, struct netlink_callback *cb)
+static int kdtls_nl_list_endpoint(struct kdtls_nl_list *list,
+				  struct sk_buff *skb,
+				  struct netlink_callback *cb,
+				  struct kdtls_endpoint *endpoint)
+{
+	return kdtls_nl_put_one(skb, cb, KDTLS_CMD_ENDPOINT_GET, endpoint,
+				NULL);
+}
+
+/* What there is to be listed of one endpoint. */
+typedef int kdtls_nl_list_t(struct kdtls_nl_list *list, struct sk_buff *skb,
+			    struct netlink_callback *cb,
+			    struct kdtls_endpoint *endpoint);
+
+static int kdtls_nl_each_endpoint(struct sk_buff *skb,
+				  struct netlink_callback *cb,
+				  kdtls_nl_list_t *list_it)
 {
 	struct kdtls_nl_list *list = kdtls_nl_list(cb);
 	struct net *net = sock_net(cb->skb->sk);
@@ -198,7 +214,7 @@ int kdtls_nl_session_dump(struct sk_buff *skb, struct netlink_callback *cb)
 		if (!endpoint)
 			return skb->len;
 		id = endpoint->id;
-		err = kdtls_nl_list_sessions(list, skb, cb, endpoint);
+		err = list_it(list, skb, cb, endpoint);
 		kdtls_endpoint_put(endpoint);
 		if (err)
 			return skb->len ?: err;
@@ -206,24 +222,12 @@ int kdtls_nl_session_dump(struct sk_buff *skb, struct netlink_callback *cb)
 	}
 }
 
+int kdtls_nl_session_dump(struct sk_buff *skb, struct netlink_callback *cb)
+{
+	return kdtls_nl_each_endpoint(skb, cb, kdtls_nl_list_sessions);
+}
+
 int kdtls_nl_endpoint_dump(struct sk_buff *skb, struct netlink_callback *cb)
 {
-	struct kdtls_nl_list *list = kdtls_nl_list(cb);
-	struct net *net = sock_net(cb->skb->sk);
-	struct kdtls_endpoint *endpoint;
-	u32 id;
-	int err;
-
-	for (;;) {
-		endpoint = kdtls_nl_next_endpoint(list, net);
-		if (!endpoint)
-			return skb->len;
-		id = endpoint->id;
-		err = kdtls_nl_put_one(skb, cb, KDTLS_CMD_ENDPOINT_GET,
-				       endpoint, NULL);
-		kdtls_endpoint_put(endpoint);
-		if (err)
-			return skb->len ?: err;
-		list->at = id;
-	}
+	return kdtls_nl_each_endpoint(skb, cb, kdtls_nl_list_endpoint);
 }

@@ -11,12 +11,6 @@
 #include "peer.h"
 #include "sock.h"
 #include "stat.h"
-#include "trace.h"
-
-static void kdtls_endpoint_lock(struct kdtls_endpoint *endpoint)
-{
-	mutex_lock(&endpoint->lock);
-}
 
 static void kdtls_nl_unlock(struct kdtls_endpoint *endpoint)
 {
@@ -34,7 +28,7 @@ static struct kdtls_endpoint *kdtls_nl_lock(struct sk_buff *skb,
 				     info->extack);
 	if (IS_ERR(endpoint))
 		return endpoint;
-	kdtls_endpoint_lock(endpoint);
+	mutex_lock(&endpoint->lock);
 	if (!endpoint->dead)
 		return endpoint;
 	kdtls_nl_unlock(endpoint);
@@ -249,14 +243,6 @@ static int kdtls_nl_answer(struct genl_info *info, u8 cmd,
 
 /* Commands */
 
-static int kdtls_nl_check_new(struct genl_info *info)
-{
-	if (GENL_REQ_ATTR_CHECK(info, KDTLS_A_TX) ||
-	    GENL_REQ_ATTR_CHECK(info, KDTLS_A_RX))
-		return -EINVAL;
-	return 0;
-}
-
 static void kdtls_nl_say_why_not(struct genl_info *info, int err)
 {
 	switch (err) {
@@ -278,15 +264,15 @@ static void kdtls_nl_say_why_not(struct genl_info *info, int err)
 	}
 }
 
-static int kdtls_nl_new_locked(struct kdtls_endpoint *endpoint,
-			       struct genl_info *info,
-			       struct kdtls_nl_keys *keys,
-			       struct kdtls_peer **made)
+static int kdtls_nl_new(struct kdtls_endpoint *endpoint,
+			struct genl_info *info, struct kdtls_nl_keys *keys)
 {
 	struct kdtls_peer_key key;
 	struct kdtls_peer *peer;
 	int err;
 
+	if (GENL_REQ_ATTR_CHECK(info, KDTLS_A_PEER))
+		return -EINVAL;
 	err = kdtls_nl_parse_key(&key, endpoint, info->attrs, info->extack);
 	if (!err)
 		err = kdtls_nl_check_owner(endpoint, info);
@@ -305,63 +291,11 @@ static int kdtls_nl_new_locked(struct kdtls_endpoint *endpoint,
 		kdtls_peer_discard(peer);
 		return err;
 	}
-	refcount_inc(&peer->refs);
 	kdtls_peer_arm(peer);
 	kdtls_stat_inc(endpoint->net, KDTLS_SESSIONS_NEW);
-	*made = peer;
+	kdtls_peer_event(peer, DTLS_EVENT_UP, 0);
+	kdtls_nl_answer(info, KDTLS_CMD_SESSION_NEW, peer);
 	return 0;
-}
-
-/*
- * The message stays in memory for a while, and an answer that says what was wrong
- * brings it back.
- */
-static void kdtls_nl_wipe(struct genl_info *info)
-{
-	struct nlattr *attr;
-	int left;
-
-	nlmsg_for_each_attr(attr, info->nlhdr, GENL_HDRLEN, left)
-		if (nla_type(attr) == KDTLS_A_TX ||
-		    nla_type(attr) == KDTLS_A_RX)
-			memzero_explicit(nla_data(attr), nla_len(attr));
-}
-
-static int kdtls_nl_do_new(struct sk_buff *skb, struct genl_info *info)
-{
-	struct kdtls_endpoint *endpoint;
-	struct kdtls_nl_keys keys;
-	struct kdtls_peer *peer;
-	int err;
-
-	if (kdtls_nl_check_new(info) || GENL_REQ_ATTR_CHECK(info, KDTLS_A_PEER))
-		return -EINVAL;
-	err = kdtls_nl_get_keys(&keys, info);
-	if (err)
-		return err;
-	endpoint = kdtls_nl_lock(skb, info);
-	if (IS_ERR(endpoint)) {
-		err = PTR_ERR(endpoint);
-		goto out;
-	}
-	err = kdtls_nl_new_locked(endpoint, info, &keys, &peer);
-	if (!err) {
-		kdtls_peer_event(peer, DTLS_EVENT_UP, 0);
-		kdtls_nl_answer(info, KDTLS_CMD_SESSION_NEW, peer);
-		kdtls_peer_put(peer);
-	}
-	kdtls_nl_unlock(endpoint);
-out:
-	kdtls_nl_put_keys(&keys);
-	return err;
-}
-
-int kdtls_nl_session_new(struct sk_buff *skb, struct genl_info *info)
-{
-	int err = kdtls_nl_do_new(skb, info);
-
-	kdtls_nl_wipe(info);
-	return err;
 }
 
 /* A new association must not seal with a key that the old one has used. */
@@ -383,10 +317,10 @@ static void kdtls_nl_inherit(struct kdtls_peer *peer,
 	peer->idle_ms = old->idle_ms;
 }
 
-static int kdtls_nl_replace_locked(struct kdtls_endpoint *endpoint,
-				   struct genl_info *info,
-				   struct kdtls_nl_keys *keys,
-				   struct kdtls_peer *old)
+static int kdtls_nl_replace_by(struct kdtls_endpoint *endpoint,
+			       struct genl_info *info,
+			       struct kdtls_nl_keys *keys,
+			       struct kdtls_peer *old)
 {
 	struct kdtls_peer *peer;
 	int err;
@@ -401,8 +335,9 @@ static int kdtls_nl_replace_locked(struct kdtls_endpoint *endpoint,
 		return -ENOMEM;
 	kdtls_nl_inherit(peer, old);
 	kdtls_nl_set_up(peer, info->attrs);
-	kdtls_nl_install(peer, keys);
-	err = kdtls_peer_replace(old, peer);
+	err = kdtls_nl_install(peer, keys);
+	if (!err)
+		err = kdtls_peer_replace(old, peer);
 	if (err) {
 		kdtls_peer_discard(peer);
 		return err;
@@ -415,15 +350,47 @@ static int kdtls_nl_replace_locked(struct kdtls_endpoint *endpoint,
 	return 0;
 }
 
-static int kdtls_nl_do_replace(struct sk_buff *skb, struct genl_info *info)
+static int kdtls_nl_replace(struct kdtls_endpoint *endpoint,
+			    struct genl_info *info, struct kdtls_nl_keys *keys)
+{
+	struct kdtls_peer *old = kdtls_nl_peer(endpoint, info);
+	int err;
+
+	if (IS_ERR(old))
+		return PTR_ERR(old);
+	err = kdtls_nl_replace_by(endpoint, info, keys, old);
+	kdtls_peer_put(old);
+	return err;
+}
+
+static int kdtls_nl_key(struct kdtls_endpoint *endpoint, struct genl_info *info,
+			struct kdtls_nl_keys *keys)
+{
+	struct kdtls_peer *peer = kdtls_nl_peer(endpoint, info);
+	int err;
+
+	if (IS_ERR(peer))
+		return PTR_ERR(peer);
+	err = kdtls_nl_install(peer, keys);
+	if (!err)
+		kdtls_peer_arm(peer);
+	kdtls_nl_say_why_not(info, err);
+	kdtls_peer_put(peer);
+	return err;
+}
+
+/* What a command does with keys, under the endpoint's lock. */
+typedef int kdtls_nl_keyed_t(struct kdtls_endpoint *endpoint,
+			     struct genl_info *info,
+			     struct kdtls_nl_keys *keys);
+
+static int kdtls_nl_do_keyed(struct sk_buff *skb, struct genl_info *info,
+			     kdtls_nl_keyed_t *call)
 {
 	struct kdtls_endpoint *endpoint;
 	struct kdtls_nl_keys keys;
-	struct kdtls_peer *old;
 	int err;
 
-	if (kdtls_nl_check_new(info))
-		return -EINVAL;
 	err = kdtls_nl_get_keys(&keys, info);
 	if (err)
 		return err;
@@ -432,24 +399,62 @@ static int kdtls_nl_do_replace(struct sk_buff *skb, struct genl_info *info)
 		err = PTR_ERR(endpoint);
 		goto out;
 	}
-	old = kdtls_nl_peer(endpoint, info);
-	err = PTR_ERR_OR_ZERO(old);
-	if (!err) {
-		err = kdtls_nl_replace_locked(endpoint, info, &keys, old);
-		kdtls_peer_put(old);
-	}
+	err = call(endpoint, info, &keys);
 	kdtls_nl_unlock(endpoint);
 out:
 	kdtls_nl_put_keys(&keys);
 	return err;
 }
 
-int kdtls_nl_session_replace(struct sk_buff *skb, struct genl_info *info)
+/*
+ * The message stays in memory for a while, and an answer that says what was wrong
+ * brings it back.
+ */
+static void kdtls_nl_wipe(struct genl_info *info)
 {
-	int err = kdtls_nl_do_replace(skb, info);
+	struct nlattr *attr;
+	int left;
 
+	nlmsg_for_each_attr(attr, info->nlhdr, GENL_HDRLEN, left)
+		if (nla_type(attr) == KDTLS_A_TX ||
+		    nla_type(attr) == KDTLS_A_RX)
+			memzero_explicit(nla_data(attr), nla_len(attr));
+}
+
+/* Those of both directions, or of at least one. */
+static bool kdtls_nl_has_keys(struct genl_info *info, bool both)
+{
+	if (!both && info->attrs[KDTLS_A_TX])
+		return true;
+	if (both && GENL_REQ_ATTR_CHECK(info, KDTLS_A_TX))
+		return false;
+	return !GENL_REQ_ATTR_CHECK(info, KDTLS_A_RX);
+}
+
+static int kdtls_nl_keyed(struct sk_buff *skb, struct genl_info *info,
+			  bool both, kdtls_nl_keyed_t *call)
+{
+	int err = -EINVAL;
+
+	if (kdtls_nl_has_keys(info, both))
+		err = kdtls_nl_do_keyed(skb, info, call);
 	kdtls_nl_wipe(info);
 	return err;
+}
+
+int kdtls_nl_session_new(struct sk_buff *skb, struct genl_info *info)
+{
+	return kdtls_nl_keyed(skb, info, true, kdtls_nl_new);
+}
+
+int kdtls_nl_session_replace(struct sk_buff *skb, struct genl_info *info)
+{
+	return kdtls_nl_keyed(skb, info, true, kdtls_nl_replace);
+}
+
+int kdtls_nl_key_new(struct sk_buff *skb, struct genl_info *info)
+{
+	return kdtls_nl_keyed(skb, info, false, kdtls_nl_key);
 }
 
 /* One that was removed since it was found must not be changed any more. */
@@ -473,41 +478,6 @@ static void kdtls_nl_unlock_peer(struct kdtls_endpoint *endpoint,
 {
 	kdtls_peer_put(peer);
 	kdtls_nl_unlock(endpoint);
-}
-
-static int kdtls_nl_do_key(struct sk_buff *skb, struct genl_info *info)
-{
-	struct kdtls_endpoint *endpoint;
-	struct kdtls_nl_keys keys;
-	struct kdtls_peer *peer;
-	int err;
-
-	if (!info->attrs[KDTLS_A_TX] && GENL_REQ_ATTR_CHECK(info, KDTLS_A_RX))
-		return -EINVAL;
-	err = kdtls_nl_get_keys(&keys, info);
-	if (err)
-		return err;
-	peer = kdtls_nl_lock_peer(skb, info, &endpoint);
-	if (IS_ERR(peer)) {
-		err = PTR_ERR(peer);
-		goto out;
-	}
-	err = kdtls_nl_install(peer, &keys);
-	if (!err)
-		kdtls_peer_arm(peer);
-	kdtls_nl_say_why_not(info, err);
-	kdtls_nl_unlock_peer(endpoint, peer);
-out:
-	kdtls_nl_put_keys(&keys);
-	return err;
-}
-
-int kdtls_nl_key_new(struct sk_buff *skb, struct genl_info *info)
-{
-	int err = kdtls_nl_do_key(skb, info);
-
-	kdtls_nl_wipe(info);
-	return err;
 }
 
 int kdtls_nl_session_get(struct sk_buff *skb, struct genl_info *info)
