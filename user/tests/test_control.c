@@ -166,13 +166,14 @@ static void session_set(void)
 	fake_netlink(true);
 	fake_push_error(0, NULL);
 	capture(&c, cmd_session, "session", "set", "--endpoint", "3", "--session",
-		"17", "--owner", "0", "--idle", "604800", "--handshake", "on",
-		NULL);
+		"17", "--owner", "0", "--idle", "604800", "--retire", "120",
+		"--handshake", "on", NULL);
 	CHECK_EQ(c.status, 0);
 	CHECK_EQ(c.len, 0);
 	CHECK_EQ(fake_asked_cmd(), KDTLS_CMD_SESSION_SET);
 	CHECK_EQ(fake_asked_u32(KDTLS_A_OWNER), 0);
 	CHECK_EQ(fake_asked_u32(KDTLS_A_IDLE), 604800000);
+	CHECK_EQ(fake_asked_u32(KDTLS_A_RETIRE), 120000);
 	NEED(fake_asked(KDTLS_A_HANDSHAKE));
 	CHECK_EQ(mnl_attr_get_u8(fake_asked(KDTLS_A_HANDSHAKE)), 1);
 	capture_free(&c);
@@ -182,7 +183,8 @@ static void session_set(void)
 	capture(&c, cmd_session, "session", "set", "--endpoint", "3", "--session",
 		"17", "--owner", "5", NULL);
 	CHECK_EQ(c.status, 1);
-	CHECK(!fake_asked(KDTLS_A_IDLE) && !fake_asked(KDTLS_A_HANDSHAKE));
+	CHECK(!fake_asked(KDTLS_A_IDLE) && !fake_asked(KDTLS_A_RETIRE) &&
+	      !fake_asked(KDTLS_A_HANDSHAKE));
 	CHECK(!strcmp(c.err, "kdtls: cannot change the session: the member is not a worker (Invalid argument)\n"));
 	capture_free(&c);
 }

@@ -76,6 +76,7 @@ wrong_usage()
 	wrong session get --endpoint 1 --session 1 --idle 1
 	wrong session set --endpoint 1 --session 1
 	wrong session set --endpoint 1 --session 1 --idle 604801
+	wrong session set --endpoint 1 --session 1 --retire 121
 	wrong session set --endpoint 1 --session 1 --handshake maybe
 	wrong session set --endpoint 1 --session 1 --idle 1 --json
 	wrong session del --endpoint 1 --session 1 --owner 1

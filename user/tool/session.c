@@ -25,6 +25,8 @@ static const char usage[] =
 "  --owner N             give it to this member; 0 for whoever receives\n"
 "  --idle SECONDS        delete it when it has had no record for so long, a week\n"
 "                        at most; 0 for never\n"
+"  --retire SECONDS      how long its keys still open records when new ones have\n"
+"                        come, 120 at most\n"
 "  --handshake on|off    on: what its keys do not open goes to the helper, as a\n"
 "                        new handshake is under way\n"
 "\n"
@@ -35,11 +37,8 @@ static const char usage[] =
 "  kdtls session set --endpoint 1 --peer 198.51.100.7:40112 --idle 300\n"
 "  kdtls session del --endpoint 1 --peer [2001:db8::7]:40112\n";
 
-/* A week: the kernel takes no more. */
-#define IDLE_MAX 604800
-
-enum { ENDPOINT = OPT_OWN, SESSION, PEER, LOCAL, OWNER, IDLE, HANDSHAKE,
-	N_OPTIONS };
+enum { ENDPOINT = OPT_OWN, SESSION, PEER, LOCAL, OWNER, IDLE, RETIRE,
+	HANDSHAKE, N_OPTIONS };
 
 static const struct option options[] = {
 	{ "endpoint", required_argument, NULL, ENDPOINT },
@@ -48,6 +47,7 @@ static const struct option options[] = {
 	{ "local", required_argument, NULL, LOCAL },
 	{ "owner", required_argument, NULL, OWNER },
 	{ "idle", required_argument, NULL, IDLE },
+	{ "retire", required_argument, NULL, RETIRE },
 	{ "handshake", required_argument, NULL, HANDSHAKE },
 	{ "json", no_argument, NULL, OPT_JSON },
 	{ "help", no_argument, NULL, OPT_HELP },
@@ -74,6 +74,7 @@ struct one {
 	unsigned long		session;
 	unsigned long		owner;
 	unsigned long		idle;
+	unsigned long		retire;
 	struct sockaddr_storage	peer;
 	struct sockaddr_storage	local;
 };
@@ -123,6 +124,9 @@ static void put(struct nlmsghdr *nlh, const struct one *o)
 		mnl_attr_put_u32(nlh, KDTLS_A_OWNER, (uint32_t)o->owner);
 	if (given(o, IDLE))
 		mnl_attr_put_u32(nlh, KDTLS_A_IDLE, (uint32_t)(o->idle * 1000));
+	if (given(o, RETIRE))
+		mnl_attr_put_u32(nlh, KDTLS_A_RETIRE,
+				 (uint32_t)(o->retire * 1000));
 	if (given(o, HANDSHAKE))
 		mnl_attr_put_u8(nlh, KDTLS_A_HANDSHAKE, o->handshake);
 }
@@ -175,7 +179,11 @@ static int option(struct one *o, int opt)
 		return number("session", "--owner", optarg, 0, UINT32_MAX,
 			      &o->owner);
 	case IDLE:
-		return number("session", "--idle", optarg, 0, IDLE_MAX, &o->idle);
+		return number("session", "--idle", optarg, 0,
+			      DTLS_IDLE_MAX / 1000, &o->idle);
+	case RETIRE:
+		return number("session", "--retire", optarg, 0,
+			      DTLS_RETIRE_MAX / 1000, &o->retire);
 	case HANDSHAKE:
 		return on_or_off(o, optarg);
 	default:
@@ -217,14 +225,15 @@ static int check_which(const struct one *o)
 
 static int check_verb(const struct one *o)
 {
-	bool change = given(o, OWNER) || given(o, IDLE) || given(o, HANDSHAKE);
+	bool change = given(o, OWNER) || given(o, IDLE) || given(o, RETIRE) ||
+		      given(o, HANDSHAKE);
 
 	if (o->json && o->verb->cmd != KDTLS_CMD_SESSION_GET)
 		return misuse("session", "--json goes with get");
 	if (o->verb->cmd == KDTLS_CMD_SESSION_SET && !change)
-		return misuse("session", "set needs --owner, --idle or --handshake");
+		return misuse("session", "set needs --owner, --idle, --retire or --handshake");
 	if (o->verb->cmd != KDTLS_CMD_SESSION_SET && change)
-		return misuse("session", "--owner, --idle and --handshake go with set");
+		return misuse("session", "--owner, --idle, --retire and --handshake go with set");
 	return EXIT_OK;
 }
 

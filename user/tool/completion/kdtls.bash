@@ -32,7 +32,7 @@ _kdtls_words()
 	show) echo 'endpoints sessions --endpoint --peer --state --json --help' ;;
 	session)
 		echo 'get set del --endpoint --session --peer --local --owner' \
-			'--idle --handshake --json --help'
+			'--idle --retire --handshake --json --help'
 		;;
 	stats) echo '--all --json --help' ;;
 	monitor|version) echo '--json --help' ;;
