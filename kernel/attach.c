@@ -137,7 +137,7 @@ void kdtls_close(struct sock *sk, long timeout)
 {
 	struct kdtls_sock *ks = kdtls_sk(sk) ?: kdtls_table_find(sk);
 
-	trace_kdtls_close(sk, &ks->session);
+	trace_kdtls_close(sk, NULL, &ks->session);
 	kdtls_endpoint_leave(ks);
 	kdtls_count_release(ks);
 	kdtls_release(ks);

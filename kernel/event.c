@@ -98,7 +98,7 @@ void kdtls_event(struct kdtls_sock *ks, struct sock *sk,
 		 struct kdtls_peer *peer, u8 type,
 		 const struct kdtls_epoch *epoch)
 {
-	trace_kdtls_limit(sk, type, epoch->number);
+	trace_kdtls_limit(sk, peer, type, epoch->number);
 	kdtls_stat_inc(sock_net(sk), kdtls_event_counter(type));
 	if (peer)
 		kdtls_peer_event(peer, type, epoch->number);

@@ -276,7 +276,7 @@ static int kdtls_install_locked(struct kdtls_sock *ks, struct sock *sk, bool tx,
 				    READ_ONCE(ks->retire_ms));
 	if (err)
 		return err;
-	trace_kdtls_install(sk, tx, keys);
+	trace_kdtls_install(sk, NULL, tx, keys);
 	old = kdtls_locked(&session->rx_old);
 	if (!tx && old)
 		kdtls_retire_later(ks, max(0L, (long)(old->retire_at - jiffies)));

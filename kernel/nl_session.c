@@ -11,6 +11,7 @@
 #include "peer.h"
 #include "sock.h"
 #include "stat.h"
+#include "trace.h"
 
 static void kdtls_nl_unlock(struct kdtls_endpoint *endpoint)
 {
@@ -186,6 +187,25 @@ static int kdtls_nl_install(struct kdtls_peer *peer, struct kdtls_nl_keys *keys)
 	return 0;
 }
 
+static void kdtls_nl_installed(struct kdtls_peer *peer, bool tx)
+{
+	struct kdtls_session *session = &peer->session;
+
+	trace_kdtls_install(NULL, peer, tx,
+			    rcu_dereference_protected(tx ? session->tx :
+							   session->rx,
+				lockdep_is_held(&peer->endpoint->lock)));
+}
+
+/* It is in the tables, and has a number. */
+static void kdtls_nl_begun(struct kdtls_peer *peer)
+{
+	kdtls_nl_installed(peer, false);
+	kdtls_nl_installed(peer, true);
+	kdtls_peer_arm(peer);
+	kdtls_peer_event(peer, DTLS_EVENT_UP, 0);
+}
+
 /* What can be set of a session. */
 
 static int kdtls_nl_check_owner(struct kdtls_endpoint *endpoint,
@@ -291,9 +311,8 @@ static int kdtls_nl_new(struct kdtls_endpoint *endpoint,
 		kdtls_peer_discard(peer);
 		return err;
 	}
-	kdtls_peer_arm(peer);
 	kdtls_stat_inc(endpoint->net, KDTLS_SESSIONS_NEW);
-	kdtls_peer_event(peer, DTLS_EVENT_UP, 0);
+	kdtls_nl_begun(peer);
 	kdtls_nl_answer(info, KDTLS_CMD_SESSION_NEW, peer);
 	return 0;
 }
@@ -342,10 +361,9 @@ static int kdtls_nl_replace_by(struct kdtls_endpoint *endpoint,
 		kdtls_peer_discard(peer);
 		return err;
 	}
-	kdtls_peer_arm(peer);
 	kdtls_stat_inc(endpoint->net, KDTLS_SESSIONS_REPLACED);
 	kdtls_peer_event(old, DTLS_EVENT_GONE, 0);
-	kdtls_peer_event(peer, DTLS_EVENT_UP, 0);
+	kdtls_nl_begun(peer);
 	kdtls_nl_answer(info, KDTLS_CMD_SESSION_REPLACE, peer);
 	return 0;
 }
@@ -367,6 +385,7 @@ static int kdtls_nl_key(struct kdtls_endpoint *endpoint, struct genl_info *info,
 			struct kdtls_nl_keys *keys)
 {
 	struct kdtls_peer *peer = kdtls_nl_peer(endpoint, info);
+	bool tx = keys->tx, rx = keys->rx;
 	int err;
 
 	if (IS_ERR(peer))
@@ -374,6 +393,10 @@ static int kdtls_nl_key(struct kdtls_endpoint *endpoint, struct genl_info *info,
 	err = kdtls_nl_install(peer, keys);
 	if (!err)
 		kdtls_peer_arm(peer);
+	if (!err && rx)
+		kdtls_nl_installed(peer, false);
+	if (!err && tx)
+		kdtls_nl_installed(peer, true);
 	kdtls_nl_say_why_not(info, err);
 	kdtls_peer_put(peer);
 	return err;

@@ -17,6 +17,7 @@
 #include "event.h"
 #include "peer.h"
 #include "stat.h"
+#include "trace.h"
 
 static struct kmem_cache *kdtls_peer_cache;
 
@@ -199,6 +200,7 @@ static void kdtls_peer_removed(struct kdtls_peer *peer)
 {
 	struct kdtls_endpoint *endpoint = peer->endpoint;
 
+	trace_kdtls_close(NULL, peer, &peer->session);
 	xa_erase(&endpoint->ids, peer->id);
 	list_del_init(&peer->twins);
 	kdtls_peer_disarm(peer);

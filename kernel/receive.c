@@ -27,10 +27,10 @@ void kdtls_drop_record(struct kdtls_receive *rx, const struct kdtls_record *rec,
 	struct kdtls_session *session = rx->session;
 
 	if (reason == KDTLS_RX_DROP_REPLAY || reason == KDTLS_RX_DROP_OLD) {
-		trace_kdtls_replay(rx->sk, rec, reason);
+		trace_kdtls_replay(rx->sk, rx->peer, rec, reason);
 		atomic64_inc(&session->rx_replayed);
 	} else {
-		trace_kdtls_drop(rx->sk, rec, reason);
+		trace_kdtls_drop(rx->sk, rx->peer, rec, reason);
 		if (session)
 			atomic64_inc(&session->rx_bad);
 	}

@@ -11,16 +11,15 @@
 
 #include "session.h"
 #include "stat.h"
+#include "trace_who.h"
 
 TRACE_EVENT(kdtls_install,
-	TP_PROTO(const struct sock *sk, bool tx,
+	TP_PROTO(const struct sock *sk, const struct kdtls_peer *peer, bool tx,
 		 const struct kdtls_epoch *epoch),
-	TP_ARGS(sk, tx, epoch),
+	TP_ARGS(sk, peer, tx, epoch),
 
 	TP_STRUCT__entry(
-		__field(const void *, sk)
-		__field(u16, lport)
-		__field(u16, rport)
+		KDTLS_WHO_FIELDS
 		__field(bool, tx)
 		__field(u16, cipher)
 		__field(u16, epoch)
@@ -29,9 +28,7 @@ TRACE_EVENT(kdtls_install,
 	),
 
 	TP_fast_assign(
-		__entry->sk = sk;
-		__entry->lport = sk->sk_num;
-		__entry->rport = ntohs(sk->sk_dport);
+		KDTLS_WHO_ASSIGN(sk, peer);
 		__entry->tx = tx;
 		__entry->cipher = epoch->cipher->type;
 		__entry->epoch = epoch->number;
@@ -40,21 +37,19 @@ TRACE_EVENT(kdtls_install,
 		__entry->window = tx ? 0 : epoch->window.size;
 	),
 
-	TP_printk("sk=%p lport=%u rport=%u %s cipher=%u epoch=%u seq=%llu window=%u",
-		  __entry->sk, __entry->lport, __entry->rport,
+	TP_printk(KDTLS_WHO_FORMAT "%s cipher=%u epoch=%u seq=%llu window=%u",
+		  KDTLS_WHO_VALUES,
 		  __entry->tx ? "tx" : "rx", __entry->cipher, __entry->epoch,
 		  __entry->seq, __entry->window)
 );
 
 DECLARE_EVENT_CLASS(kdtls_dropped,
-	TP_PROTO(const struct sock *sk, const struct kdtls_record *rec,
-		 enum kdtls_counter reason),
-	TP_ARGS(sk, rec, reason),
+	TP_PROTO(const struct sock *sk, const struct kdtls_peer *peer,
+		 const struct kdtls_record *rec, enum kdtls_counter reason),
+	TP_ARGS(sk, peer, rec, reason),
 
 	TP_STRUCT__entry(
-		__field(const void *, sk)
-		__field(u16, lport)
-		__field(u16, rport)
+		KDTLS_WHO_FIELDS
 		__field(u8, type)
 		__field(u16, epoch)
 		__field(u64, seq)
@@ -63,9 +58,7 @@ DECLARE_EVENT_CLASS(kdtls_dropped,
 	),
 
 	TP_fast_assign(
-		__entry->sk = sk;
-		__entry->lport = sk->sk_num;
-		__entry->rport = ntohs(sk->sk_dport);
+		KDTLS_WHO_ASSIGN(sk, peer);
 		__entry->type = rec ? rec->type : 0;
 		__entry->epoch = rec ? rec->epoch : 0;
 		__entry->seq = rec ? rec->seq : 0;
@@ -73,22 +66,22 @@ DECLARE_EVENT_CLASS(kdtls_dropped,
 		KDTLS_ASSIGN_STR(reason, kdtls_stat_name(reason));
 	),
 
-	TP_printk("sk=%p lport=%u rport=%u reason=%s type=%u epoch=%u seq=%llu len=%u",
-		  __entry->sk, __entry->lport, __entry->rport,
+	TP_printk(KDTLS_WHO_FORMAT "reason=%s type=%u epoch=%u seq=%llu len=%u",
+		  KDTLS_WHO_VALUES,
 		  __get_str(reason), __entry->type, __entry->epoch,
 		  __entry->seq, __entry->len)
 );
 
 DEFINE_EVENT(kdtls_dropped, kdtls_drop,
-	TP_PROTO(const struct sock *sk, const struct kdtls_record *rec,
-		 enum kdtls_counter reason),
-	TP_ARGS(sk, rec, reason)
+	TP_PROTO(const struct sock *sk, const struct kdtls_peer *peer,
+		 const struct kdtls_record *rec, enum kdtls_counter reason),
+	TP_ARGS(sk, peer, rec, reason)
 );
 
 DEFINE_EVENT(kdtls_dropped, kdtls_replay,
-	TP_PROTO(const struct sock *sk, const struct kdtls_record *rec,
-		 enum kdtls_counter reason),
-	TP_ARGS(sk, rec, reason)
+	TP_PROTO(const struct sock *sk, const struct kdtls_peer *peer,
+		 const struct kdtls_record *rec, enum kdtls_counter reason),
+	TP_ARGS(sk, peer, rec, reason)
 );
 
 #define KDTLS_TRACE_EVENTS						\
@@ -98,55 +91,49 @@ DEFINE_EVENT(kdtls_dropped, kdtls_replay,
 	{ DTLS_EVENT_RX_EXPIRED,	"rx-expired" }
 
 TRACE_EVENT(kdtls_limit,
-	TP_PROTO(const struct sock *sk, u8 event, u16 epoch),
-	TP_ARGS(sk, event, epoch),
+	TP_PROTO(const struct sock *sk, const struct kdtls_peer *peer, u8 event,
+		 u16 epoch),
+	TP_ARGS(sk, peer, event, epoch),
 
 	TP_STRUCT__entry(
-		__field(const void *, sk)
-		__field(u16, lport)
-		__field(u16, rport)
+		KDTLS_WHO_FIELDS
 		__field(u8, event)
 		__field(u16, epoch)
 	),
 
 	TP_fast_assign(
-		__entry->sk = sk;
-		__entry->lport = sk->sk_num;
-		__entry->rport = ntohs(sk->sk_dport);
+		KDTLS_WHO_ASSIGN(sk, peer);
 		__entry->event = event;
 		__entry->epoch = epoch;
 	),
 
-	TP_printk("sk=%p lport=%u rport=%u event=%s epoch=%u",
-		  __entry->sk, __entry->lport, __entry->rport,
+	TP_printk(KDTLS_WHO_FORMAT "event=%s epoch=%u",
+		  KDTLS_WHO_VALUES,
 		  __print_symbolic(__entry->event, KDTLS_TRACE_EVENTS),
 		  __entry->epoch)
 );
 
 TRACE_EVENT(kdtls_close,
-	TP_PROTO(const struct sock *sk, const struct kdtls_session *session),
-	TP_ARGS(sk, session),
+	TP_PROTO(const struct sock *sk, const struct kdtls_peer *peer,
+		 const struct kdtls_session *session),
+	TP_ARGS(sk, peer, session),
 
 	TP_STRUCT__entry(
-		__field(const void *, sk)
-		__field(u16, lport)
-		__field(u16, rport)
+		KDTLS_WHO_FIELDS
 		__field(unsigned long, state)
 		__field(u64, tx_records)
 		__field(u64, rx_records)
 	),
 
 	TP_fast_assign(
-		__entry->sk = sk;
-		__entry->lport = sk->sk_num;
-		__entry->rport = ntohs(sk->sk_dport);
+		KDTLS_WHO_ASSIGN(sk, peer);
 		__entry->state = READ_ONCE(session->state);
 		__entry->tx_records = atomic64_read(&session->tx_records);
 		__entry->rx_records = atomic64_read(&session->rx_records);
 	),
 
-	TP_printk("sk=%p lport=%u rport=%u state=%#lx tx_records=%llu rx_records=%llu",
-		  __entry->sk, __entry->lport, __entry->rport,
+	TP_printk(KDTLS_WHO_FORMAT "state=%#lx tx_records=%llu rx_records=%llu",
+		  KDTLS_WHO_VALUES,
 		  __entry->state, __entry->tx_records, __entry->rx_records)
 );
 

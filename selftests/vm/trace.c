@@ -7,6 +7,7 @@
 #include <sys/mount.h>
 
 #include "harness.h"
+#include "group.h"
 
 #define TRACEFS		"/sys/kernel/tracing"
 
@@ -160,6 +161,40 @@ TEST_F(trace, close)
 	p->fd = -1;
 	EXPECT_EQ(1, lines_of(lport, rport, "kdtls_close",
 			      "state=0x0 tx_records=1 rx_records=1"));
+}
+
+/* Sessions of endpoints are told by their numbers, and by the peer's port. */
+TEST(session_of_an_endpoint)
+{
+	struct oracle forger;
+	uint8_t wire[200];
+	struct group g;
+	struct peer p;
+	char who[64];
+	uint16_t port;
+
+	if (!trace_on())
+		SKIP(return, "no tracefs");
+	netns_enter();
+	group_open_single(&g, IPV4, GCM128);
+	peer_open(&p, &g);
+	port = local_port(p.p.peer);
+	ASSERT_EQ(0, session_new(&g, &p, 0));
+	snprintf(who, sizeof(who), "endpoint=%u session=%u ", g.endpoint, p.id);
+	EXPECT_EQ(2, lines_of(g.port, port, "kdtls_install", who));
+	oracle_init(&forger, GCM128, 1, 4711);
+	feed_raw(&p.p, wire, oracle_seal(&forger, 23, "x", 1, wire));
+	EXPECT_TRUE(peer_echoes(g.fd[0], &p));
+	EXPECT_EQ(1, lines_of(g.port, port, "kdtls_drop", who));
+	/* The same key as before is none to be told of. */
+	EXPECT_NE(0, session_new(&g, &p, 0));
+	EXPECT_EQ(2, lines_of(g.port, port, "kdtls_install", ""));
+	EXPECT_EQ(0, session_del(&g, &p));
+	EXPECT_EQ(1, lines_of(g.port, port, "kdtls_close", who));
+	trace_off();
+	oracle_free(&forger);
+	peer_close(&p);
+	group_close(&g);
 }
 
 TEST_HARNESS_MAIN
