@@ -839,7 +839,7 @@ static void *churn(void *arg)
 	while (!__atomic_load_n(&c->stop, __ATOMIC_RELAXED)) {
 		fake_port(&p, 40000 + i++ % 500);
 		if (!session_new(&c->g, &p, -1))
-			c->made++;
+			__atomic_add_fetch(&c->made, 1, __ATOMIC_RELAXED);
 		if (i % 500 > 50) {
 			fake_port(&p, 40000 + (i - 50) % 500);
 			session_del(&c->g, &p);
@@ -867,6 +867,9 @@ TEST_F(netlink, complete_list)
 		ASSERT_EQ(0, session_new(g, &p, -1));
 	}
 	job_start(&job, churn, &c);
+	for (i = 0; i < WAIT_MS / 10 &&
+	     !__atomic_load_n(&c.made, __ATOMIC_RELAXED); i++)
+		sleep_ms(10);
 	for (round = 0; round < 3; round++) {
 		req_init(&r, &g->nl, KDTLS_CMD_SESSION_GET);
 		EXPECT_EQ(0, list(g, &r, &l));
