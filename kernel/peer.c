@@ -263,8 +263,12 @@ int kdtls_peer_replace(struct kdtls_peer *old, struct kdtls_peer *peer)
 	err = kdtls_peer_number(peer);
 	if (err)
 		return err;
-	/* Before it can be found: a call must see that there are others. */
-	list_add(&peer->twins, &old->twins);
+	/*
+	 * Before it can be found: a call must see that there are others. Where
+	 * there are none, the two must not pass for twins of each other.
+	 */
+	if (!list_empty(&old->twins))
+		list_add(&peer->twins, &old->twins);
 	err = rhashtable_replace_fast(&endpoint->peers, &old->node, &peer->node,
 				      kdtls_peer_params);
 	if (err) {
