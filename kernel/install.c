@@ -237,7 +237,7 @@ bool kdtls_session_has_key(struct kdtls_session *session,
 /**
  * kdtls_session_install() - give a session keys, its first or new ones
  * @session: the session; the caller keeps other installs out
- * @net: where to count
+ * @net: where to count; NULL for a session that nobody can find yet
  * @tx: for sending
  * @epoch: the keys; afterwards what the caller has to give to
  *	kdtls_epoch_put(): after a success other ones, or NULL
@@ -256,7 +256,8 @@ int kdtls_session_install(struct kdtls_session *session, struct net *net,
 		return err;
 	*epoch = tx ? kdtls_swap_tx(session, *epoch) :
 		      kdtls_swap_rx(session, *epoch, retire_ms);
-	kdtls_count_installed(net, tx, first);
+	if (net)
+		kdtls_count_installed(net, tx, first);
 	return 0;
 }
 

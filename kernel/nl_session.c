@@ -163,10 +163,13 @@ static bool kdtls_nl_key_known(struct kdtls_session *session,
 	return keys->tx && keys->rx && kdtls_epoch_same_key(keys->tx, keys->rx);
 }
 
-/* What is checked here can not fail in there. */
-static int kdtls_nl_install(struct kdtls_peer *peer, struct kdtls_nl_keys *keys)
+/*
+ * What is checked here can not fail in there. @net is where to count it, or NULL for
+ * a session that counts only once it can be found.
+ */
+static int kdtls_nl_install(struct kdtls_peer *peer, struct net *net,
+			    struct kdtls_nl_keys *keys)
 {
-	struct net *net = peer->endpoint->net;
 	struct kdtls_session *session = &peer->session;
 	int err = 0;
 
@@ -303,7 +306,7 @@ static int kdtls_nl_new(struct kdtls_endpoint *endpoint,
 		return -ENOMEM;
 	kdtls_nl_set_up(peer, info->attrs);
 	/* It has its keys before anybody can find it. */
-	err = kdtls_nl_install(peer, keys);
+	err = kdtls_nl_install(peer, NULL, keys);
 	if (!err)
 		err = kdtls_peer_add(peer);
 	if (err) {
@@ -354,7 +357,7 @@ static int kdtls_nl_replace_by(struct kdtls_endpoint *endpoint,
 		return -ENOMEM;
 	kdtls_nl_inherit(peer, old);
 	kdtls_nl_set_up(peer, info->attrs);
-	err = kdtls_nl_install(peer, keys);
+	err = kdtls_nl_install(peer, NULL, keys);
 	if (!err)
 		err = kdtls_peer_replace(old, peer);
 	if (err) {
@@ -390,7 +393,7 @@ static int kdtls_nl_key(struct kdtls_endpoint *endpoint, struct genl_info *info,
 
 	if (IS_ERR(peer))
 		return PTR_ERR(peer);
-	err = kdtls_nl_install(peer, keys);
+	err = kdtls_nl_install(peer, endpoint->net, keys);
 	if (!err)
 		kdtls_peer_arm(peer);
 	if (!err && rx)

@@ -158,6 +158,17 @@ static int kdtls_peer_number(struct kdtls_peer *peer)
 	return err < 0 ? err : 0;
 }
 
+/* It can be found by its peer: from here on it counts. */
+static void kdtls_peer_added(struct kdtls_peer *peer)
+{
+	struct kdtls_endpoint *endpoint = peer->endpoint;
+
+	xa_store(&endpoint->ids, peer->id, peer, GFP_KERNEL_ACCOUNT);
+	endpoint->count++;
+	kdtls_stat_inc(endpoint->net, KDTLS_CURR_SESSIONS);
+	kdtls_session_count(&peer->session, endpoint->net);
+}
+
 /**
  * kdtls_peer_add() - put a session into its endpoint's tables
  * @peer: from kdtls_peer_new(); the tables take over its reference
@@ -182,9 +193,7 @@ int kdtls_peer_add(struct kdtls_peer *peer)
 					   &peer->node, kdtls_peer_params);
 	if (err)
 		goto err_number;
-	xa_store(&endpoint->ids, peer->id, peer, GFP_KERNEL_ACCOUNT);
-	endpoint->count++;
-	kdtls_stat_inc(endpoint->net, KDTLS_CURR_SESSIONS);
+	kdtls_peer_added(peer);
 	return 0;
 
 err_number:
@@ -220,7 +229,6 @@ void kdtls_peer_discard(struct kdtls_peer *peer)
 {
 	lockdep_assert_held(&peer->endpoint->lock);
 	kdtls_peer_disarm(peer);
-	kdtls_session_uncount(&peer->session, peer->endpoint->net);
 	kdtls_peer_put(peer);
 }
 
@@ -276,9 +284,7 @@ int kdtls_peer_replace(struct kdtls_peer *old, struct kdtls_peer *peer)
 		xa_erase(&endpoint->ids, peer->id);
 		return -ENOENT;
 	}
-	xa_store(&endpoint->ids, peer->id, peer, GFP_KERNEL_ACCOUNT);
-	endpoint->count++;
-	kdtls_stat_inc(endpoint->net, KDTLS_CURR_SESSIONS);
+	kdtls_peer_added(peer);
 	kdtls_peer_removed(old);
 	return 0;
 }

@@ -26,6 +26,23 @@ void kdtls_session_release(struct kdtls_session *session)
 }
 
 /**
+ * kdtls_session_count() - a session with its first keys is there
+ * @session: the session
+ * @net: where it counts
+ */
+void kdtls_session_count(const struct kdtls_session *session, struct net *net)
+{
+	if (rcu_access_pointer(session->tx)) {
+		kdtls_stat_inc(net, KDTLS_CURR_TX);
+		kdtls_stat_inc(net, KDTLS_TX_INSTALLED);
+	}
+	if (rcu_access_pointer(session->rx)) {
+		kdtls_stat_inc(net, KDTLS_CURR_RX);
+		kdtls_stat_inc(net, KDTLS_RX_INSTALLED);
+	}
+}
+
+/**
  * kdtls_session_uncount() - a session's keys do not count any more
  * @session: the session; nothing is installed any more
  * @net: where they counted

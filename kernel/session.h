@@ -52,6 +52,7 @@ struct kdtls_session {
 };
 
 struct kdtls_epoch *kdtls_session_rx_old(struct kdtls_session *session);
+void kdtls_session_count(const struct kdtls_session *session, struct net *net);
 void kdtls_session_uncount(const struct kdtls_session *session,
 			   struct net *net);
 void kdtls_session_retire(struct kdtls_session *session);
