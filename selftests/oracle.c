@@ -103,6 +103,14 @@ void oracle_init(struct oracle *o, uint16_t cipher, uint16_t epoch,
 		fail("EVP init");
 }
 
+void oracle_rekey(struct oracle *o, const uint8_t *key, const uint8_t *iv)
+{
+	memcpy(o->key, key, sizeof(o->key));
+	memcpy(o->iv, iv, sizeof(o->iv));
+	if (!set_key(o, o->enc, true) || !set_key(o, o->dec, false))
+		fail("EVP init");
+}
+
 void oracle_free(struct oracle *o)
 {
 	EVP_CIPHER_CTX_free(o->enc);

@@ -64,6 +64,8 @@ struct record {
 void oracle_init(struct oracle *o, uint16_t cipher, uint16_t epoch,
 		 uint64_t seq);
 void oracle_free(struct oracle *o);
+/* Give @o these keys instead of its own. */
+void oracle_rekey(struct oracle *o, const uint8_t *key, const uint8_t *iv);
 
 /* What @o's cipher takes, in bytes. */
 size_t oracle_key_len(const struct oracle *o);

@@ -547,7 +547,7 @@ void rx_parse(struct rx *rx, struct msghdr *msg, ssize_t len)
 	}
 }
 
-ssize_t rx_recv_size(int fd, struct rx *rx, size_t size, int flags)
+static ssize_t rx_call(int fd, struct rx *rx, size_t size, int flags)
 {
 	struct cbuf c;
 	struct iovec iov = { rx->data, size };
@@ -559,13 +559,22 @@ ssize_t rx_recv_size(int fd, struct rx *rx, size_t size, int flags)
 		.msg_control = c.buf,
 		.msg_controllen = sizeof(c.buf),
 	};
-	ssize_t len;
+	ssize_t len = RC(recvmsg(fd, &msg, flags));
 
-	if (flags & MSG_DONTWAIT)
-		settle();
-	len = RC(recvmsg(fd, &msg, flags));
 	rx_parse(rx, &msg, len);
 	return len;
+}
+
+ssize_t rx_recv_size(int fd, struct rx *rx, size_t size, int flags)
+{
+	if (flags & MSG_DONTWAIT)
+		settle();
+	return rx_call(fd, rx, size, flags);
+}
+
+ssize_t rx_try(int fd, struct rx *rx)
+{
+	return rx_call(fd, rx, sizeof(rx->data), MSG_DONTWAIT);
 }
 
 ssize_t rx_recv(int fd, struct rx *rx, int flags)
@@ -799,6 +808,33 @@ const char *stats_since_of(const struct stats *before, const char *prefix)
 const char *stats_since(const struct stats *before)
 {
 	return stats_since_of(before, "");
+}
+
+uint64_t stats_sum(const struct stats *before, const char *prefix)
+{
+	const char *text = stats_since_of(before, prefix);
+	uint64_t sum = 0;
+
+	/* "RxDropAuth+1 RxDropEpoch+2" */
+	while ((text = strchr(text, '+')))
+		sum += strtoull(++text, NULL, 10);
+	return sum;
+}
+
+bool stats_gauges_become_0(void)
+{
+	uint64_t end = now_ms() + WAIT_MS, sum = 1;
+	struct stats now;
+	int i;
+
+	while (sum && now_ms() < end) {
+		stats_read(&now);
+		for (sum = 0, i = 0; i < STATS_GAUGES; i++)
+			sum += now.value[i];
+		if (sum)
+			sleep_ms(20);
+	}
+	return !sum;
 }
 
 /* Threads */

@@ -179,6 +179,8 @@ struct rx {
 
 /* With MSG_DONTWAIT, all that was sent before is there. */
 ssize_t rx_recv(int fd, struct rx *rx, int flags);
+/* The same, without waiting for what is under way. */
+ssize_t rx_try(int fd, struct rx *rx);
 ssize_t rx_recv_size(int fd, struct rx *rx, size_t size, int flags);
 void rx_parse(struct rx *rx, struct msghdr *msg, ssize_t len);
 
@@ -234,6 +236,10 @@ uint64_t stats_get(const char *name);
 const char *stats_since(const struct stats *before);
 /* The same, only those whose names begin with @prefix. */
 const char *stats_since_of(const struct stats *before, const char *prefix);
+/* How many these are together. */
+uint64_t stats_sum(const struct stats *before, const char *prefix);
+/* Sockets are freed some time after their closing: is everything gone then? */
+bool stats_gauges_become_0(void);
 
 /* Threads */
 
