@@ -173,6 +173,20 @@ void peer_close(struct peer *p)
 	pair_close(&p->p);
 }
 
+void fake_peer(struct peer *p, const struct group *g, uint16_t port)
+{
+	memset(p, 0, sizeof(*p));
+	p->p.fd = p->p.peer = -1;
+	p->len = loopback(g->family, port, &p->addr);
+	oracle_init(&p->p.out, g->cipher, 1, 1);
+	oracle_init(&p->p.in, g->cipher, 1, 1);
+}
+
+void fake_port(struct peer *p, uint16_t port)
+{
+	((struct sockaddr_in *)&p->addr)->sin_port = htons(port);
+}
+
 void peer_rekey(struct peer *p, uint16_t cipher, uint16_t epoch)
 {
 	oracle_free(&p->p.out);

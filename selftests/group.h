@@ -69,6 +69,9 @@ void group_steer(struct group *g, int i);
 
 void peer_open(struct peer *p, const struct group *g);
 void peer_close(struct peer *p);
+/* A peer without a socket, whose oracles are to be freed; and with another port. */
+void fake_peer(struct peer *p, const struct group *g, uint16_t port);
+void fake_port(struct peer *p, uint16_t port);
 /* Fresh keys, of @epoch, that only the test knows as yet. */
 void peer_rekey(struct peer *p, uint16_t cipher, uint16_t epoch);
 
