@@ -27,7 +27,7 @@ bool same_address(const struct rx *m, const struct peer *p)
 
 /* A datagram of one record that nothing protects; returns its bytes. */
 size_t plain_record(uint8_t *wire, uint8_t type, const void *data,
-			   size_t n)
+		    size_t n)
 {
 	oracle_header(wire, type, ORACLE_VERSION, 0, 0, n);
 	memcpy(wire + ORACLE_HEADER, data, n);
@@ -44,7 +44,7 @@ size_t feed_plain(struct peer *p, uint8_t type)
 }
 
 size_t sealed_train(struct peer *p, uint8_t *wire, int count,
-			   uint32_t first)
+		    uint32_t first)
 {
 	uint8_t data[SEGMENT];
 	size_t n = 0;
@@ -67,7 +67,7 @@ int feed_sealed_train(struct peer *p, int count, uint32_t first)
 }
 
 long cmsg_to(int fd, const struct peer *p, int level, int type,
-		    const void *value, size_t n, const void *data, size_t len)
+	     const void *value, size_t n, const void *data, size_t len)
 {
 	struct cbuf c = { .len = 0 };
 
@@ -83,7 +83,7 @@ long raw_to(int fd, const struct peer *p, const void *data, size_t n)
 }
 
 long type_to(int fd, const struct peer *p, uint8_t type,
-		    const void *data, size_t n)
+	     const void *data, size_t n)
 {
 	return cmsg_to(fd, p, SOL_DTLS, DTLS_SET_RECORD_TYPE, &type, 1, data,
 		       n);

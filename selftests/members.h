@@ -10,6 +10,10 @@
 #define ALICES	1	/* owns the session with alice */
 #define BOBS	2	/* owns the session with bob */
 
+/* Levels of an alert. */
+#define WARNING	1
+#define FATAL	2
+
 /* Bytes of a record of a train, but for the last. */
 #define SEGMENT	200
 

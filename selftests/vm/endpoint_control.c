@@ -9,8 +9,6 @@
 #include "harness.h"
 #include "members.h"
 
-#define WARNING			1
-#define FATAL			2
 #define CLOSE_NOTIFY		0
 #define HANDSHAKE_FAILURE	40
 
