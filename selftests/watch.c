@@ -72,8 +72,10 @@ void listen_for(struct listener *l, int ms)
 {
 	uint64_t end = now_ms() + ms;
 	struct nl_message m;
+	int left;
 
-	for (;;) {
+	/* Others may cause them for ever. */
+	for (left = 100000; left; left--) {
 		uint64_t now = now_ms();
 
 		errno = 0;

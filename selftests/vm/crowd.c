@@ -557,8 +557,9 @@ static bool is_accounted_for(struct shared *s)
 	struct stats none = { { 0 } };
 	struct tallies *t = &s->tallies;
 
+	/* Each record has an answer, which may be one that is still to be sent. */
 	return LOAD(s->fed) && tally_sum(t, GOT) == tally_sum(t, FED) &&
-	       tally_sum(t, TAKEN) == tally_sum(t, ANSWERED) &&
+	       tally_sum(t, TAKEN) == tally_sum(t, FED) &&
 	       tally_sum(t, JUNK) <= tally_sum(t, RAW) +
 				     stats_sum(&none, "RxDrop");
 }
@@ -638,7 +639,6 @@ static void judge_sessions(struct __test_metadata *_metadata, struct place *me)
 	EXPECT_EQ(made, stats_get("TxInstalled"));
 	EXPECT_EQ(made, stats_get("RxInstalled"));
 	EXPECT_EQ(1, stats_get("CurrEndpoints"));
-	EXPECT_EQ(MEMBERS, stats_get("Attached"));
 	req_init(&r, &me->g.nl, KDTLS_CMD_SESSION_GET);
 	list(me, &r);
 	check_list(me);
@@ -655,7 +655,8 @@ static void judge_data(struct __test_metadata *_metadata, struct place *me)
 
 	EXPECT_EQ(tally_sum(t, FED), tally_sum(t, GOT));
 	EXPECT_EQ(tally_sum(t, GOT), stats_get("RxRecords"));
-	EXPECT_EQ(tally_sum(t, ANSWERED), tally_sum(t, TAKEN));
+	EXPECT_EQ(tally_sum(t, FED), tally_sum(t, ANSWERED));
+	EXPECT_EQ(tally_sum(t, FED), tally_sum(t, TAKEN));
 	EXPECT_EQ(tally_sum(t, ANSWERED) + tally_sum(t, SENT),
 		  stats_get("TxRecords"));
 	EXPECT_EQ(tally_sum(t, UNSENT), stats_get("TxNoSession"));
