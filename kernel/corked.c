@@ -69,7 +69,7 @@ static int kdtls_corked_grow(struct kdtls_corked *corked, u32 len)
 
 	if (len <= corked->room)
 		return 0;
-	data = kvmalloc(room, GFP_KERNEL_ACCOUNT);
+	data = kvmalloc(room, GFP_KERNEL_ACCOUNT | __GFP_NOWARN);
 	if (!data)
 		return -ENOMEM;
 	if (corked->len)

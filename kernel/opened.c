@@ -34,7 +34,7 @@ int kdtls_opened_add(struct kdtls_opened *opened, struct sock *sk,
 	size_t size = sizeof(*message) + message->len;
 	struct kdtls_message *copy;
 
-	copy = kvmalloc(size, GFP_KERNEL_ACCOUNT);
+	copy = kvmalloc(size, GFP_KERNEL_ACCOUNT | __GFP_NOWARN);
 	if (!copy)
 		return -ENOMEM;
 	*copy = *message;
