@@ -18,6 +18,38 @@ static u32 kdtls_next_endpoint;
 /* Held while members come and go: a lock outside of kdtls_endpoint.lock. */
 static DEFINE_MUTEX(kdtls_endpoints_lock);
 
+/**
+ * kdtls_number() - give something the next number that is free
+ * @numbers: where it goes
+ * @id: where to put the number
+ * @entry: what it is
+ * @last: the highest number
+ * @next: where to look first; the caller keeps others out
+ *
+ * As xa_alloc_cyclic(), which begins again at 1 when it finds no memory, too: then
+ * a number comes again that user space may still take for something else.
+ *
+ * Context: Process context, may sleep.
+ * Return: 0, -EBUSY when none is free, or -ENOMEM.
+ */
+int kdtls_number(struct xarray *numbers, u32 *id, void *entry, u32 last,
+		 u32 *next)
+{
+	u32 first = max_t(u32, *next, 1);
+	int err;
+
+	if (first > last)
+		first = 1;
+	err = xa_alloc(numbers, id, entry, XA_LIMIT(first, last),
+		       GFP_KERNEL_ACCOUNT);
+	if (err == -EBUSY)
+		err = xa_alloc(numbers, id, entry, XA_LIMIT(1, last),
+			       GFP_KERNEL_ACCOUNT);
+	if (!err)
+		*next = *id + 1;
+	return err;
+}
+
 static void kdtls_get_bound(struct kdtls_bound *at, const struct sock *sk)
 {
 	memset(at, 0, sizeof(*at));
@@ -67,10 +99,9 @@ static struct kdtls_endpoint *kdtls_endpoint_new(struct net *net,
 	err = kdtls_peers_init(endpoint);
 	if (err)
 		goto err_free;
-	err = xa_alloc_cyclic(&kdtls_endpoints, &endpoint->id, endpoint,
-			      XA_LIMIT(1, INT_MAX), &kdtls_next_endpoint,
-			      GFP_KERNEL_ACCOUNT);
-	if (err < 0)
+	err = kdtls_number(&kdtls_endpoints, &endpoint->id, endpoint, INT_MAX,
+			   &kdtls_next_endpoint);
+	if (err)
 		goto err_peers;
 	kdtls_stat_inc(net, KDTLS_CURR_ENDPOINTS);
 	return endpoint;
@@ -173,12 +204,10 @@ static int kdtls_member_add(struct kdtls_endpoint *endpoint,
 	if (endpoint->member_count >= KDTLS_MEMBERS_MAX)
 		goto out;
 	ks->role = role;
-	err = xa_alloc_cyclic(&endpoint->members, &ks->member, ks,
-			      XA_LIMIT(1, INT_MAX), &endpoint->next_member,
-			      GFP_KERNEL_ACCOUNT);
-	if (err < 0)
+	err = kdtls_number(&endpoint->members, &ks->member, ks, INT_MAX,
+			   &endpoint->next_member);
+	if (err)
 		goto out;
-	err = 0;
 	if (role & DTLS_MEMBER_HELPER)
 		WRITE_ONCE(endpoint->helper, ks->member);
 	endpoint->member_count++;

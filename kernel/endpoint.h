@@ -93,6 +93,8 @@ struct kdtls_endpoint {
 	struct rcu_head		rcu;
 };
 
+int kdtls_number(struct xarray *numbers, u32 *id, void *entry, u32 last,
+		 u32 *next);
 int kdtls_endpoint_join(struct kdtls_sock *ks, struct sock *sk, u32 role);
 void kdtls_endpoint_leave(struct kdtls_sock *ks);
 struct kdtls_endpoint *kdtls_endpoint_of_id(struct net *net, u32 id);

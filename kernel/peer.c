@@ -149,13 +149,10 @@ out:
 static int kdtls_peer_number(struct kdtls_peer *peer)
 {
 	struct kdtls_endpoint *endpoint = peer->endpoint;
-	int err;
 
 	/* Readers of the number find nothing until it is in the other table. */
-	err = xa_alloc_cyclic(&endpoint->ids, &peer->id, NULL,
-			      XA_LIMIT(1, U32_MAX), &endpoint->next_id,
-			      GFP_KERNEL_ACCOUNT);
-	return err < 0 ? err : 0;
+	return kdtls_number(&endpoint->ids, &peer->id, NULL, U32_MAX,
+			    &endpoint->next_id);
 }
 
 /* It can be found by its peer: from here on it counts. */
