@@ -293,8 +293,11 @@ void kdtls_nl_event(struct kdtls_peer *peer, u8 type, u16 epoch)
 	if (!genl_has_listeners(&kdtls_nl_family, net, 0))
 		return;
 	skb = genlmsg_new(GENLMSG_DEFAULT_SIZE, GFP_KERNEL_ACCOUNT);
-	if (!skb)
+	if (!skb) {
+		/* As one whose buffer is full, who listens has to know. */
+		genl_set_err(&kdtls_nl_family, net, 0, 0, -ENOBUFS);
 		return;
+	}
 	header = kdtls_nl_put_header(skb, 0, 0, 0, KDTLS_CMD_EVENT);
 	if (!header || kdtls_nl_fill_event(skb, peer, type, epoch)) {
 		nlmsg_free(skb);
