@@ -4,71 +4,19 @@
  * nothing may be lost but what it was about, and the next one works. It takes
  * a kernel with fault injection.
  */
-#include <fcntl.h>
 #include <netinet/udp.h>
-#include <stdlib.h>
+#include <sched.h>
+#include <signal.h>
 #include <string.h>
 #include <unistd.h>
 #include <sys/ioctl.h>
-#include <sys/syscall.h>
 #include <linux/sockios.h>
 
+#include "faults.h"
 #include "harness.h"
+#include "twin.h"
 
 static struct rx rx;
-
-static bool put_text(const char *path, const char *text)
-{
-	int fd = open(path, O_WRONLY | O_CLOEXEC);
-	bool ok = fd >= 0 && write(fd, text, strlen(text)) > 0;
-
-	if (fd >= 0)
-		close(fd);
-	return ok;
-}
-
-/* The kernel's default spares those that may wait, which are most. */
-static bool can_inject(void)
-{
-	/* What is told of each would be taken for a fault of the kernel. */
-	put_text("/sys/kernel/debug/fail_usercopy/verbose", "0");
-	return put_text("/sys/kernel/debug/failslab/ignore-gfp-wait", "N") &&
-	       put_text("/sys/kernel/debug/fail_page_alloc/ignore-gfp-wait",
-			"N") &&
-	       put_text("/sys/kernel/debug/fail_page_alloc/min-order", "0") &&
-	       put_text("/sys/kernel/debug/failslab/verbose", "0") &&
-	       put_text("/sys/kernel/debug/fail_page_alloc/verbose", "0") &&
-	       put_text("/sys/kernel/debug/fail_usercopy/verbose", "0") &&
-	       access("/proc/thread-self/fail-nth", W_OK) == 0;
-}
-
-static int nth_fd = -1;
-
-/* The @n-th allocation, or copy from or to user space, from now on fails. */
-static void fail_nth(int n)
-{
-	char text[16];
-	int tries = 2;
-
-	if (nth_fd < 0)
-		nth_fd = open("/proc/thread-self/fail-nth", O_RDWR | O_CLOEXEC);
-	snprintf(text, sizeof(text), "%d", n);
-	/* What is left of the last time may hit this call, but only once. */
-	while (pwrite(nth_fd, text, strlen(text), 0) < 0)
-		if (!tries--)
-			die("fail-nth");
-}
-
-/* Was it reached? Switches it off, too. */
-static bool failed(void)
-{
-	char text[16] = "";
-	bool reached = pread(nth_fd, text, sizeof(text) - 1, 0) > 0 &&
-		       atoi(text) == 0;
-
-	fail_nth(0);
-	return reached;
-}
 
 FIXTURE(nomem) {
 	struct pair p;
@@ -84,7 +32,7 @@ VARIANTS_OF_FAMILIES(nomem);
 
 FIXTURE_SETUP(nomem)
 {
-	self->can = can_inject();
+	self->can = faults_open();
 	pair_setup(&self->p, variant->family, variant->cipher);
 	if (!self->can)
 		SKIP(return, "no fault injection");
@@ -95,112 +43,69 @@ FIXTURE_TEARDOWN(nomem)
 	pair_close(&self->p);
 }
 
-#define NEEDS_FAULTS()							\
-	do {								\
-		if (!self->can)						\
-			return;						\
-	} while (0)
-
-/* What a call may say. Copies from and to user space are made to fail, too. */
-static bool is_failure(long err)
-{
-	return err == -ENOMEM || err == -ENOBUFS || err == -EFAULT;
-}
-
-/* A reader may also find nothing, if what there was had to be dropped. */
-static bool is_recv_failure(long err)
-{
-	return is_failure(err) || err == -EAGAIN;
-}
-
-/* Each allocation of the call; no call makes that many. */
-#define EACH_FAULT(n)	for (n = 1; n < 200; n++)
-
 TEST_F(nomem, attach)
 {
-	bool again = true;
-	int n, err, fd;
+	struct fault f;
+	int err, fd;
 
 	NEEDS_FAULTS();
-	EACH_FAULT(n) {
+	EACH_FAULT(&f) {
 		fd = udp_socket(variant->family);
-		fail_nth(n);
+		fault_begin(&f);
 		err = kdtls_attach(fd);
-		again = failed();
+		fault_end(&f);
 		EXPECT_TRUE(err == 0 || is_failure(err));
 		if (err)
 			EXPECT_EQ(0, kdtls_attach(fd));
 		close(fd);
-		if (!again)
-			break;
 	}
-	EXPECT_FALSE(again);
-	EXPECT_LT(1, n);
+	EXPECT_TRUE(fault_all(&f));
 }
 
 TEST_F(nomem, install)
 {
 	static const int directions[] = { DTLS_RX, DTLS_TX };
-	int n, err, i;
-	bool again;
+	int err, i;
+	struct fault f;
 
 	NEEDS_FAULTS();
 	for (i = 0; i < 2; i++) {
-		EACH_FAULT(n) {
+		EACH_FAULT(&f) {
 			struct pair p;
 
 			pair_open(&p, variant->family, variant->cipher);
 			pair_attach(&p);
-			fail_nth(n);
+			fault_begin(&f);
 			err = kdtls_install(p.fd, directions[i], &p.in);
-			again = failed();
+			fault_end(&f);
 			EXPECT_TRUE(err == 0 || is_failure(err))
 				TH_LOG("%d", err);
 			EXPECT_EQ(err ? 0 : -EKEYREJECTED,
 				  kdtls_install(p.fd, directions[i], &p.in));
 			pair_close(&p);
-			if (!again)
-				break;
 		}
-		EXPECT_FALSE(again);
-		EXPECT_LT(1, n);
+		EXPECT_TRUE(fault_all(&f));
 	}
-}
-
-/* All that arrives opens, and no number comes twice. */
-static bool only_good(struct pair *p, uint64_t *next)
-{
-	struct record r;
-
-	while (poll_in(p->peer, 2) & POLLIN) {
-		if (take(p, &r) || r.seq < *next)
-			return false;
-		*next = r.seq + 1;
-	}
-	return true;
 }
 
 TEST_F(nomem, send)
 {
 	uint64_t next = self->p.out.seq;
 	uint8_t data[3000];
-	bool again = true;
+	struct fault f;
 	long sent;
-	int n;
 
 	NEEDS_FAULTS();
 	payload(data, sizeof(data), 1);
-	EACH_FAULT(n) {
-		fail_nth(n);
+	EACH_FAULT(&f) {
+		fault_begin(&f);
 		sent = RC(send(self->p.fd, data, sizeof(data), 0));
-		again = failed();
+		fault_end(&f);
 		EXPECT_TRUE(sent == sizeof(data) || is_failure(sent))
 			TH_LOG("%ld", sent);
 		EXPECT_TRUE(only_good(&self->p, &next));
-		if (!again)
-			break;
 	}
-	EXPECT_FALSE(again);
+	EXPECT_TRUE(fault_all(&f));
 	self->p.out.seq = next;
 	EXPECT_TRUE(echoes(&self->p));
 }
@@ -209,23 +114,20 @@ TEST_F(nomem, send_a_train)
 {
 	uint64_t next = self->p.out.seq;
 	static uint8_t data[40000];
-	bool again = true;
+	struct fault f;
 	long sent;
-	int n;
 
 	NEEDS_FAULTS();
 	set_int(self->p.fd, SOL_UDP, UDP_SEGMENT, 1200);
-	EACH_FAULT(n) {
-		fail_nth(n);
+	EACH_FAULT(&f) {
+		fault_begin(&f);
 		sent = RC(send(self->p.fd, data, sizeof(data), 0));
-		again = failed();
+		fault_end(&f);
 		EXPECT_TRUE(sent == sizeof(data) || is_failure(sent))
 			TH_LOG("%ld", sent);
 		EXPECT_TRUE(only_good(&self->p, &next));
-		if (!again)
-			break;
 	}
-	EXPECT_FALSE(again);
+	EXPECT_TRUE(fault_all(&f));
 	set_int(self->p.fd, SOL_UDP, UDP_SEGMENT, 0);
 	EXPECT_TRUE(echoes(&self->p));
 }
@@ -260,20 +162,18 @@ static bool good_rest(struct pair *p, uint32_t *next, uint32_t end)
 
 TEST_F(nomem, recv)
 {
-	static const int flags[] = { MSG_DONTWAIT, MSG_DONTWAIT | MSG_PEEK };
+	static const int flags[] = { 0, MSG_PEEK };
 	uint32_t id = 1, next = 1;
-	bool again;
+	struct fault f;
 	long got;
-	int n, i;
+	int i;
 
 	NEEDS_FAULTS();
 	for (i = 0; i < 2; i++) {
-		EACH_FAULT(n) {
+		EACH_FAULT(&f) {
 			feed_bundle(&self->p, 4, id);
 			id += 4;
-			fail_nth(n);
-			got = rx_recv(self->p.fd, &rx, flags[i]);
-			again = failed();
+			got = fault_recv(&f, self->p.fd, &rx, flags[i]);
 			EXPECT_TRUE(got == 100 || is_recv_failure(got))
 				TH_LOG("%ld", got);
 			/* The first of them may have been dropped. */
@@ -282,10 +182,8 @@ TEST_F(nomem, recv)
 				EXPECT_LE(id - 4, next);
 			}
 			EXPECT_TRUE(good_rest(&self->p, &next, id));
-			if (!again)
-				break;
 		}
-		EXPECT_FALSE(again);
+		EXPECT_TRUE(fault_all(&f));
 	}
 	EXPECT_TRUE(echoes(&self->p));
 }
@@ -293,24 +191,22 @@ TEST_F(nomem, recv)
 TEST_F(nomem, siocinq)
 {
 	uint32_t id = 1, next = 1;
-	bool again = true;
-	int n, len;
+	struct fault f;
+	int len;
 	long got;
 
 	NEEDS_FAULTS();
-	EACH_FAULT(n) {
+	EACH_FAULT(&f) {
 		feed_bundle(&self->p, 4, id);
 		id += 4;
-		fail_nth(n);
+		fault_begin(&f);
 		len = -1;
 		got = RC(ioctl(self->p.fd, SIOCINQ, &len));
-		again = failed();
+		fault_end(&f);
 		EXPECT_TRUE(is_failure(got) || len == 100 || len == 0);
 		EXPECT_TRUE(good_rest(&self->p, &next, id));
-		if (!again)
-			break;
 	}
-	EXPECT_FALSE(again);
+	EXPECT_TRUE(fault_all(&f));
 	EXPECT_TRUE(echoes(&self->p));
 }
 
@@ -318,13 +214,13 @@ TEST_F(nomem, recv_a_train)
 {
 	size_t one = 100 + oracle_overhead(&self->p.in), len;
 	uint8_t wire[4096], data[100];
-	bool again = true;
+	struct fault f;
 	long got;
-	int n, i;
+	int i;
 
 	NEEDS_FAULTS();
 	set_int(self->p.fd, SOL_UDP, UDP_GRO, 1);
-	EACH_FAULT(n) {
+	EACH_FAULT(&f) {
 		for (i = 0, len = 0; i < 8; i++) {
 			payload(data, sizeof(data), i);
 			len += oracle_seal(&self->p.in,
@@ -332,43 +228,34 @@ TEST_F(nomem, recv_a_train)
 					   wire + len);
 		}
 		ASSERT_EQ(0, feed_train(&self->p, wire, len, one));
-		fail_nth(n);
-		got = rx_recv(self->p.fd, &rx, MSG_DONTWAIT);
-		again = failed();
+		got = fault_recv(&f, self->p.fd, &rx, 0);
 		EXPECT_TRUE(got == 800 || is_recv_failure(got))
 			TH_LOG("%ld", got);
 		/* What failed may be there still, but only whole. */
 		while (rx_recv(self->p.fd, &rx, MSG_DONTWAIT) >= 0)
 			EXPECT_EQ(800, rx.len);
-		if (!again)
-			break;
 	}
-	EXPECT_FALSE(again);
+	EXPECT_TRUE(fault_all(&f));
 	EXPECT_TRUE(echoes(&self->p));
 }
 
 TEST_F(nomem, close_notify)
 {
-	bool again = true;
+	struct fault f;
 	long got;
-	int n;
 
 	NEEDS_FAULTS();
-	EACH_FAULT(n) {
+	EACH_FAULT(&f) {
 		struct pair p;
 
 		pair_setup(&p, variant->family, variant->cipher);
 		feed_alert(&p, 1, 0);
-		fail_nth(n);
-		got = rx_recv(p.fd, &rx, MSG_DONTWAIT);
-		again = failed();
+		got = fault_recv(&f, p.fd, &rx, 0);
 		EXPECT_TRUE(got == 0 || is_recv_failure(got))
 			TH_LOG("%ld", got);
 		pair_close(&p);
-		if (!again)
-			break;
 	}
-	EXPECT_FALSE(again);
+	EXPECT_TRUE(fault_all(&f));
 }
 
 /* A piece of a message that fails takes the whole message along. */
@@ -376,25 +263,22 @@ TEST_F(nomem, corked)
 {
 	uint64_t next = self->p.out.seq;
 	uint8_t data[3000];
-	bool again = true;
+	struct fault f;
 	long first, last;
-	int n;
 
 	NEEDS_FAULTS();
-	EACH_FAULT(n) {
-		fail_nth(n);
+	EACH_FAULT(&f) {
+		fault_begin(&f);
 		first = RC(send(self->p.fd, data, sizeof(data), MSG_MORE));
 		last = RC(send(self->p.fd, data, sizeof(data), 0));
-		again = failed();
+		fault_end(&f);
 		EXPECT_TRUE(first == sizeof(data) || is_failure(first))
 			TH_LOG("%ld", first);
 		EXPECT_TRUE(last == sizeof(data) || is_failure(last))
 			TH_LOG("%ld", last);
 		EXPECT_TRUE(only_good(&self->p, &next));
-		if (!again)
-			break;
 	}
-	EXPECT_FALSE(again);
+	EXPECT_TRUE(fault_all(&f));
 	self->p.out.seq = next;
 	EXPECT_TRUE(echoes(&self->p));
 }
@@ -404,17 +288,17 @@ TEST_F(nomem, new_keys)
 {
 	static const int directions[] = { DTLS_RX, DTLS_TX };
 	struct oracle *o, next;
-	bool again;
-	int n, err, i;
+	struct fault f;
+	int err, i;
 
 	NEEDS_FAULTS();
 	for (i = 0; i < 2; i++) {
 		o = i ? &self->p.out : &self->p.in;
-		EACH_FAULT(n) {
+		EACH_FAULT(&f) {
 			oracle_init(&next, variant->cipher, o->epoch + 1, 0);
-			fail_nth(n);
+			fault_begin(&f);
 			err = kdtls_install(self->p.fd, directions[i], &next);
-			again = failed();
+			fault_end(&f);
 			EXPECT_TRUE(err == 0 || is_failure(err));
 			if (!err) {
 				oracle_free(o);
@@ -423,10 +307,8 @@ TEST_F(nomem, new_keys)
 				oracle_free(&next);
 			}
 			EXPECT_TRUE(echoes(&self->p));
-			if (!again)
-				break;
 		}
-		EXPECT_FALSE(again);
+		EXPECT_TRUE(fault_all(&f));
 	}
 }
 
@@ -436,28 +318,246 @@ TEST_F(nomem, event)
 	struct dtls_limits l = { .seal_soft = 1 };
 	struct oracle *o = &self->p.out;
 	uint16_t epoch = o->epoch;
-	bool again = true;
+	struct fault f;
 	long sent;
-	int n;
 
 	NEEDS_FAULTS();
 	set_int(self->p.fd, SOL_DTLS, DTLS_RECV_EVENTS, 1);
 	ASSERT_EQ(0, setsockopt(self->p.fd, SOL_DTLS, DTLS_LIMITS, &l,
 				sizeof(l)));
-	EACH_FAULT(n) {
+	EACH_FAULT(&f) {
 		oracle_free(o);
 		oracle_init(o, variant->cipher, ++epoch, 0);
 		ASSERT_EQ(0, kdtls_install(self->p.fd, DTLS_TX, o));
-		fail_nth(n);
+		fault_begin(&f);
 		sent = RC(send(self->p.fd, "abcd", 4, 0));
-		again = failed();
+		fault_end(&f);
 		EXPECT_TRUE(sent == 4 || is_failure(sent)) TH_LOG("%ld", sent);
 		while (poll_in(self->p.peer, 2) & POLLIN)
 			rx_recv(self->p.peer, &rx, 0);
-		if (!again)
-			break;
 	}
-	EXPECT_FALSE(again);
+	EXPECT_TRUE(fault_all(&f));
+}
+
+/* Scratch memory */
+
+/**
+ * struct holder - a sender that sleeps
+ * @job: its thread
+ * @p: its socket, and its keys
+ * @result: what its call returned
+ *
+ * A call takes the scratch memory that its CPU keeps, and only one that finds it
+ * taken allocates. So in each round this one has it.
+ */
+struct holder {
+	struct job	job;
+	struct pair	p;
+	long		result;
+};
+
+static void *holder_main(void *arg)
+{
+	struct holder *h = arg;
+
+	h->result = RC(send(h->p.fd, "held", 4, 0));
+	return NULL;
+}
+
+static void hold(struct holder *h)
+{
+	job_start(&h->job, holder_main, h);
+	job_wait_asleep(&h->job);
+}
+
+/* Returns whether it has slept until now. */
+static bool let_go(struct holder *h)
+{
+	pthread_kill(h->job.thread, SIGUSR1);
+	job_join(&h->job);
+	return h->result == -EINTR;
+}
+
+/*
+ * What is sent to an address that nobody has waits until the kernel gives up: not
+ * within the time of a test.
+ */
+static bool deaf_network(void)
+{
+	return veth_open() &&
+	       !command("echo 60000 >/proc/sys/net/ipv4/neigh/veth0/retrans_time_ms");
+}
+
+/* A socket whose send buffer is full, for good. */
+static bool holder_open(struct holder *h, uint16_t cipher)
+{
+	struct sockaddr_storage to;
+	socklen_t len = far_address(IPV4, 7777, &to);
+	uint8_t data[500] = "";
+	int i;
+
+	pair_open(&h->p, IPV4, cipher);
+	close(h->p.fd);
+	h->p.fd = udp_socket(IPV4);
+	if (connect(h->p.fd, (void *)&to, len))
+		die("connect");
+	set_int(h->p.fd, SOL_SOCKET, SO_SNDBUF, 1);
+	pair_attach(&h->p);
+	pair_install(&h->p);
+	for (i = 0; i < 1000; i++)
+		if (send(h->p.fd, data, sizeof(data), MSG_DONTWAIT) < 0)
+			return errno == EAGAIN;
+	return false;
+}
+
+static void woken(int sig)
+{
+	(void)sig;
+}
+
+/* From now on this thread, and those that it starts, run on one CPU. */
+static void stay_here(void)
+{
+	struct sigaction sa = { .sa_handler = woken };
+	cpu_set_t set;
+
+	CPU_ZERO(&set);
+	CPU_SET(sched_getcpu(), &set);
+	if (sched_setaffinity(0, sizeof(set), &set) ||
+	    sigaction(SIGUSR1, &sa, NULL))
+		die("stay_here");
+}
+
+FIXTURE(taken) {
+	struct pair p;
+	struct holder h;
+	bool can;
+};
+
+FIXTURE_VARIANT(taken) {
+	uint16_t cipher;
+	enum family family;
+};
+
+VARIANTS_OF_FAMILIES(taken);
+
+FIXTURE_SETUP(taken)
+{
+	self->can = faults_open();
+	if (!self->can)
+		SKIP(return, "no fault injection");
+	self->can = deaf_network();
+	if (!self->can)
+		SKIP(return, "no veth");
+	pair_setup(&self->p, variant->family, variant->cipher);
+	stay_here();
+	ASSERT_TRUE(holder_open(&self->h, variant->cipher));
+}
+
+FIXTURE_TEARDOWN(taken)
+{
+	if (!self->can)
+		return;
+	pair_close(&self->p);
+	pair_close(&self->h.p);
+	command("ip neigh flush dev veth0");
+}
+
+/* Each returns whether what was sent is sent or lost, and nothing else is. */
+
+static bool send_one(struct fault *f, struct pair *p, uint64_t *next)
+{
+	uint8_t data[100] = "";
+	uint64_t first = *next;
+	long sent;
+
+	fault_begin(f);
+	sent = RC(send(p->fd, data, sizeof(data), 0));
+	fault_end(f);
+	if (!only_good(p, next))
+		return false;
+	return sent == sizeof(data) ? *next > first : is_failure(sent);
+}
+
+static bool send_one_raw(struct fault *f, struct pair *p, uint64_t *next)
+{
+	uint8_t wire[ORACLE_HEADER + 4];
+	long sent;
+
+	(void)next;
+	oracle_header(wire, DTLS_CT_HANDSHAKE, ORACLE_VERSION, 0, 0, 4);
+	memcpy(wire + ORACLE_HEADER, "abcd", 4);
+	fault_begin(f);
+	sent = send_raw(p->fd, wire, sizeof(wire));
+	fault_end(f);
+	if (sent != sizeof(wire))
+		return is_failure(sent) && quiet(p->peer);
+	return recv(p->peer, rx.data, sizeof(rx.data), 0) == sent &&
+	       !memcmp(rx.data, wire, sent);
+}
+
+static bool recv_one(struct fault *f, struct pair *p, uint64_t *next)
+{
+	static uint32_t id;
+
+	(void)next;
+	return fault_recv_one(f, p, p->fd, ++id);
+}
+
+/* With the scratch memory taken there is more to fail. */
+static int rounds(struct pair *p, struct holder *h,
+		  bool (*round)(struct fault *f, struct pair *p,
+				uint64_t *next))
+{
+	uint64_t next = dtls_info(p->fd).tx_seq;
+	struct fault f;
+
+	EACH_FAULT(&f) {
+		if (h)
+			hold(h);
+		if (!round(&f, p, &next))
+			return -1;
+		if (h && !let_go(h))
+			return -2;
+	}
+	p->out.seq = next;
+	return fault_all(&f) ? f.hits : -3;
+}
+
+/* The first that is sent and received leaves some scratch memory. */
+#define MORE_ROUNDS(round)						\
+	do {								\
+		int kept_, taken_;					\
+									\
+		EXPECT_TRUE(echoes(&self->p));				\
+		kept_ = rounds(&self->p, NULL, round);			\
+		taken_ = rounds(&self->p, &self->h, round);		\
+		TH_LOG("%d failed, without scratch memory %d", kept_,	\
+		       taken_);						\
+		EXPECT_LT(0, kept_);					\
+		EXPECT_LE(kept_ + 4, taken_);				\
+	} while (0)
+
+TEST_F(taken, send)
+{
+	NEEDS_FAULTS();
+	MORE_ROUNDS(send_one);
+	EXPECT_TRUE(echoes(&self->p));
+}
+
+TEST_F(taken, send_raw)
+{
+	NEEDS_FAULTS();
+	set_int(self->p.fd, SOL_DTLS, DTLS_RECV_RAW, DTLS_RAW_EPOCH0);
+	MORE_ROUNDS(send_one_raw);
+	EXPECT_TRUE(echoes(&self->p));
+}
+
+TEST_F(taken, recv)
+{
+	NEEDS_FAULTS();
+	MORE_ROUNDS(recv_one);
+	EXPECT_TRUE(echoes(&self->p));
 }
 
 TEST_HARNESS_MAIN
