@@ -235,7 +235,7 @@ static ssize_t receive(struct nl *nl, void *buf, size_t size)
 	return n;
 }
 
-static int exchange(struct nl *nl, struct request *r,
+static int wait_for(struct nl *nl,
 		    void (*each)(const struct nlmsghdr *nlh, struct nl *nl,
 				 void *arg), void *arg)
 {
@@ -244,11 +244,6 @@ static int exchange(struct nl *nl, struct request *r,
 	ssize_t got;
 	int n;
 
-	nl->text[0] = 0;
-	nl->missing = nl->answers = 0;
-	r->nlh->nlmsg_seq = ++nl->seq;
-	if (mnl_socket_sendto(nl->sock, r->nlh, r->nlh->nlmsg_len) < 0)
-		return -errno;
 	for (;;) {
 		got = receive(nl, buf, sizeof(buf));
 		if (got < 0)
@@ -268,15 +263,38 @@ static int exchange(struct nl *nl, struct request *r,
 	}
 }
 
+int nl_send(struct nl *nl, struct request *r)
+{
+	memset(&nl->answer, 0, sizeof(nl->answer));
+	nl->text[0] = 0;
+	nl->missing = nl->answers = 0;
+	r->nlh->nlmsg_seq = ++nl->seq;
+	return mnl_socket_sendto(nl->sock, r->nlh, r->nlh->nlmsg_len) < 0 ?
+	       -errno : 0;
+}
+
+static int exchange(struct nl *nl, struct request *r,
+		    void (*each)(const struct nlmsghdr *nlh, struct nl *nl,
+				 void *arg), void *arg)
+{
+	int err = nl_send(nl, r);
+
+	return err ? err : wait_for(nl, each, arg);
+}
+
 static void each_answer(const struct nlmsghdr *nlh, struct nl *nl, void *arg)
 {
 	(void)arg;
 	parse(&nl->answer, nlh);
 }
 
+int nl_wait(struct nl *nl)
+{
+	return wait_for(nl, each_answer, NULL);
+}
+
 int nl_call(struct nl *nl, struct request *r)
 {
-	memset(&nl->answer, 0, sizeof(nl->answer));
 	return exchange(nl, r, each_answer, NULL);
 }
 

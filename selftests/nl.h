@@ -91,6 +91,9 @@ void req_keys(struct request *r, uint16_t type, const struct oracle *o);
 
 /* Each returns 0 or a negative errno, and leaves in @nl what was answered. */
 int nl_call(struct nl *nl, struct request *r);
+/* The same in two: what the kernel does, it does before nl_send() returns. */
+int nl_send(struct nl *nl, struct request *r);
+int nl_wait(struct nl *nl);
 int nl_dump(struct nl *nl, struct request *r,
 	    void (*each)(const struct nl_message *m, void *arg), void *arg);
 /* Did the kernel say why not: by words, or by what is missing? */
