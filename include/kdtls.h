@@ -43,6 +43,10 @@ extern "C" {
 #define KDTLS_MTU_DEFAULT	1200
 #define KDTLS_MTU_MAX		65535
 
+/* What a pre-shared key and its identity can have, in bytes. */
+#define KDTLS_PSK_MAX		512
+#define KDTLS_PSK_IDENTITY_MAX	256
+
 struct ssl_st;
 struct ssl_ctx_st;
 struct x509_st;
@@ -240,7 +244,10 @@ void kdtls_config_free(struct kdtls_config *config);
  * PEM is parsed, by the first kdtls_listen() or kdtls_connect().
  */
 
-/* Own certificate chain and private key, PEM. A server needs both. */
+/*
+ * Own certificate chain and private key, PEM. A server needs both, unless it has
+ * pre-shared keys.
+ */
 int kdtls_config_set_cert_file(struct kdtls_config *config, const char *path);
 int kdtls_config_set_cert_pem(struct kdtls_config *config, const void *pem,
 			      size_t len);
@@ -261,7 +268,8 @@ int kdtls_config_set_server_name(struct kdtls_config *config, const char *name);
 
 /*
  * An OpenSSL cipher list; NULL for the AEAD suites that kdtls has, those with a
- * tag of 8 bytes (CCM_8) excepted.
+ * tag of 8 bytes (CCM_8) excepted. With pre-shared keys these are the suites for
+ * them, and for a server that has a certificate both kinds.
  */
 int kdtls_config_set_ciphers(struct kdtls_config *config, const char *list);
 
@@ -310,12 +318,91 @@ int kdtls_config_set_ssl_ctx_hook(struct kdtls_config *config,
 					      void *arg),
 				  void *arg);
 
+/*
+ * Pre-shared keys (RFC 4279), instead of certificates. A key has 1 to
+ * KDTLS_PSK_MAX bytes and should be random; an identity, and a hint, is a string
+ * of 1 to KDTLS_PSK_IDENTITY_MAX bytes, in UTF-8 if others are to understand it.
+ * Of the suites only ECDHE-PSK keeps old sessions secret when the key gets known.
+ *
+ * Who proves to have the key is not asked for a certificate, whatever
+ * kdtls_config_set_verify() says. The keys that the callbacks give are wiped
+ * when OpenSSL has them. The callbacks run inside of kdtls_dispatch() or
+ * kdtls_connect() and must return at once; they may end the session.
+ */
+
+/**
+ * kdtls_config_set_psk_identity() - a client's identity and its key
+ * @config: the configuration
+ * @identity: what the client calls itself; NULL for none
+ * @key: the key
+ * @len: its size, 1 to KDTLS_PSK_MAX bytes
+ *
+ * A client with a key offers no suites with certificates unless
+ * kdtls_config_set_ciphers() names some.
+ *
+ * Return: 0, -EINVAL for a size out of range, -EBUSY, -ENOMEM.
+ */
+int kdtls_config_set_psk_identity(struct kdtls_config *config,
+				  const char *identity, const void *key,
+				  size_t len);
+
+/**
+ * kdtls_config_set_psk_choose() - have a client choose by the server's hint
+ * @config: the configuration
+ * @choose: called in each handshake, before kdtls_config_set_psk_identity() is
+ *	thought of; NULL for none. @hint is the server's, "" if it gave none. It
+ *	writes a string to @identity, the key to @key, and returns the key's
+ *	size; 0 if it has none: the session ends with -ENOKEY; or a negative
+ *	errno value, which the session ends with
+ * @arg: its last argument
+ *
+ * Return: 0 or -EBUSY.
+ */
+int kdtls_config_set_psk_choose(struct kdtls_config *config,
+				ssize_t (*choose)(struct kdtls_session *session,
+						  const char *hint,
+						  char *identity,
+						  size_t identity_size,
+						  void *key, size_t key_size,
+						  void *arg),
+				void *arg);
+
+/**
+ * kdtls_config_set_psk_hint() - what a server tells to have clients choose
+ * @config: the configuration
+ * @hint: a string that anybody may read; NULL for none
+ *
+ * Return: 0, -EINVAL for a size out of range, -EBUSY, -ENOMEM.
+ */
+int kdtls_config_set_psk_hint(struct kdtls_config *config, const char *hint);
+
+/**
+ * kdtls_config_set_psk_find() - have a server look keys up
+ * @config: the configuration, which needs no certificate then
+ * @find: called when a client has named itself; NULL for none. It writes the
+ *	key to @key and returns its size, or 0 if it does not know @identity,
+ *	which anybody can have made up: any bytes but NUL, possibly none
+ * @arg: its last argument
+ *
+ * On the wire an unknown identity cannot be told from a wrong key: the handshake
+ * goes on and comes to nothing. Here it ends with -ENOKEY, and counts as
+ * psk_unknown. A @find that takes as long for an identity that it knows as for
+ * one that it does not is the caller's part of it.
+ *
+ * Return: 0 or -EBUSY.
+ */
+int kdtls_config_set_psk_find(struct kdtls_config *config,
+			      ssize_t (*find)(struct kdtls_session *session,
+					      const char *identity, void *key,
+					      size_t key_size, void *arg),
+			      void *arg);
+
 /* ------------------------------------------------------------------------ */
 /* Endpoints                                                                 */
 
 /**
  * kdtls_listen() - serve DTLS on a local address
- * @config: with certificate and key
+ * @config: with certificate and key, or pre-shared keys
  * @host: address or name to bind to, NULL for any IPv4 address
  * @service: port number or service name, "0" for any
  * @out: where to put the endpoint; kdtls_endpoint_destroy() frees it
@@ -424,6 +511,7 @@ void kdtls_endpoint_set_busy(struct kdtls_endpoint *ep, int busy);
  * @dropped_stray: datagrams that no session could use
  * @handshakes_failed: handshakes that did not finish
  * @offloaded: sessions handed to the kernel, ever
+ * @psk_unknown: handshakes of clients whose PSK identity was not known
  */
 struct kdtls_endpoint_info {
 	uint32_t	listening;
@@ -444,6 +532,7 @@ struct kdtls_endpoint_info {
 	uint64_t	dropped_stray;
 	uint64_t	handshakes_failed;
 	uint64_t	offloaded;
+	uint64_t	psk_unknown;
 };
 
 /**
@@ -580,6 +669,8 @@ void kdtls_destroy(struct kdtls_session *session);
  * @created_at: nanoseconds since 1970
  * @handshake_completed_at: the same, 0 before it
  * @closing_at: when kdtls_close() was called, 0 before it
+ * @psk_identity: the client's identity if a pre-shared key was used, "" if not
+ *	and before the end of the handshake
  *
  * Strings live as long as the session.
  */
@@ -613,6 +704,7 @@ struct kdtls_session_info {
 	uint64_t	created_at;
 	uint64_t	handshake_completed_at;
 	uint64_t	closing_at;
+	const char	*psk_identity;
 };
 
 /**

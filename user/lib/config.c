@@ -52,22 +52,23 @@ void kdtls_config_free(struct kdtls_config *config)
 	free(config->ciphers);
 	free(config->alpn);
 	free(config->keylog_path);
+	kdtls_psk_clear(&config->psk);
 	free(config);
 }
 
-static int writable(struct kdtls_config *config)
+int kdtls_config_writable(struct kdtls_config *config)
 {
 	if (atomic_load(&config->refs) > 1)
 		return kdtls_fail(-EBUSY, "the configuration is in use: make another with kdtls_config_new()");
 	return 0;
 }
 
-static int set_string(struct kdtls_config *config, char **field,
-		      const char *value)
+int kdtls_config_string(struct kdtls_config *config, char **field,
+			const char *value)
 {
 	char *copy = NULL;
 
-	if (writable(config))
+	if (kdtls_config_writable(config))
 		return -EBUSY;
 	if (value) {
 		copy = strdup(value);
@@ -79,11 +80,11 @@ static int set_string(struct kdtls_config *config, char **field,
 	return 0;
 }
 
-static int set_number(struct kdtls_config *config, unsigned int *field,
-		      unsigned int value, unsigned int min, unsigned int max,
-		      const char *name)
+int kdtls_config_number(struct kdtls_config *config, unsigned int *field,
+			unsigned int value, unsigned int min, unsigned int max,
+			const char *name)
 {
-	if (writable(config))
+	if (kdtls_config_writable(config))
 		return -EBUSY;
 	if (value < min || value > max)
 		return kdtls_fail(-EINVAL, "%s is %u: it must be %u to %u",
@@ -95,12 +96,12 @@ static int set_number(struct kdtls_config *config, unsigned int *field,
 static int set_pem_file(struct kdtls_config *config, struct kdtls_pem *pem,
 			const char *path)
 {
-	int err = writable(config);
+	int err = kdtls_config_writable(config);
 
 	if (err)
 		return err;
 	pem_clear(pem);
-	return set_string(config, &pem->path, path);
+	return kdtls_config_string(config, &pem->path, path);
 }
 
 static int set_pem_data(struct kdtls_config *config, struct kdtls_pem *pem,
@@ -108,7 +109,7 @@ static int set_pem_data(struct kdtls_config *config, struct kdtls_pem *pem,
 {
 	u8 *copy;
 
-	if (writable(config))
+	if (kdtls_config_writable(config))
 		return -EBUSY;
 	if (!data || !len || len > INT32_MAX)
 		return kdtls_fail(-EINVAL, "empty PEM");
@@ -159,8 +160,8 @@ int kdtls_config_set_verify(struct kdtls_config *config,
 			    enum kdtls_verify verify)
 {
 	unsigned int value = config->verify;
-	int err = set_number(config, &value, verify, 0, KDTLS_VERIFY_REQUIRED,
-			     "verify");
+	int err = kdtls_config_number(config, &value, verify, 0, KDTLS_VERIFY_REQUIRED,
+				      "verify");
 
 	config->verify = value;
 	return err;
@@ -170,8 +171,8 @@ int kdtls_config_set_offload(struct kdtls_config *config,
 			     enum kdtls_offload offload)
 {
 	unsigned int value = config->offload;
-	int err = set_number(config, &value, offload, 0, KDTLS_OFFLOAD_OFF,
-			     "offload");
+	int err = kdtls_config_number(config, &value, offload, 0, KDTLS_OFFLOAD_OFF,
+				      "offload");
 
 	config->offload = value;
 	return err;
@@ -179,12 +180,12 @@ int kdtls_config_set_offload(struct kdtls_config *config,
 
 int kdtls_config_set_server_name(struct kdtls_config *config, const char *name)
 {
-	return set_string(config, &config->server_name, name);
+	return kdtls_config_string(config, &config->server_name, name);
 }
 
 int kdtls_config_set_ciphers(struct kdtls_config *config, const char *list)
 {
-	return set_string(config, &config->ciphers, list);
+	return kdtls_config_string(config, &config->ciphers, list);
 }
 
 int kdtls_config_set_alpn(struct kdtls_config *config,
@@ -193,7 +194,7 @@ int kdtls_config_set_alpn(struct kdtls_config *config,
 	size_t len = 0, n, i;
 	u8 *wire;
 
-	if (writable(config))
+	if (kdtls_config_writable(config))
 		return -EBUSY;
 	for (i = 0; protocols && protocols[i]; i++) {
 		n = strlen(protocols[i]);
@@ -220,46 +221,46 @@ int kdtls_config_set_alpn(struct kdtls_config *config,
 
 int kdtls_config_set_mtu(struct kdtls_config *config, unsigned int mtu)
 {
-	return set_number(config, &config->mtu, mtu, KDTLS_MTU_MIN,
-			  KDTLS_MTU_MAX, "mtu");
+	return kdtls_config_number(config, &config->mtu, mtu, KDTLS_MTU_MIN,
+				   KDTLS_MTU_MAX, "mtu");
 }
 
 int kdtls_config_set_window(struct kdtls_config *config, unsigned int window)
 {
-	return set_number(config, &config->window, window, DTLS_WINDOW_MIN,
-			  DTLS_WINDOW_MAX, "window");
+	return kdtls_config_number(config, &config->window, window, DTLS_WINDOW_MIN,
+				   DTLS_WINDOW_MAX, "window");
 }
 
 int kdtls_config_set_handshake_timeout(struct kdtls_config *config,
 				       unsigned int ms)
 {
-	return set_number(config, &config->handshake_ms, ms, 1, INT32_MAX,
-			  "handshake timeout");
+	return kdtls_config_number(config, &config->handshake_ms, ms, 1, INT32_MAX,
+				   "handshake timeout");
 }
 
 int kdtls_config_set_flight_time(struct kdtls_config *config, unsigned int ms)
 {
-	return set_number(config, &config->flight_ms, ms, 1, INT32_MAX,
-			  "flight time");
+	return kdtls_config_number(config, &config->flight_ms, ms, 1, INT32_MAX,
+				   "flight time");
 }
 
 int kdtls_config_set_cookie_period(struct kdtls_config *config,
 				   unsigned int ms)
 {
-	return set_number(config, &config->cookie_ms, ms, 1, INT32_MAX,
-			  "cookie period");
+	return kdtls_config_number(config, &config->cookie_ms, ms, 1, INT32_MAX,
+				   "cookie period");
 }
 
 int kdtls_config_set_max_sessions(struct kdtls_config *config,
 				  unsigned int sessions)
 {
-	return set_number(config, &config->max_sessions, sessions, 1,
-			  INT32_MAX, "max sessions");
+	return kdtls_config_number(config, &config->max_sessions, sessions, 1,
+				   INT32_MAX, "max sessions");
 }
 
 int kdtls_config_set_keylog_file(struct kdtls_config *config, const char *path)
 {
-	return set_string(config, &config->keylog_path, path);
+	return kdtls_config_string(config, &config->keylog_path, path);
 }
 
 int kdtls_config_set_callbacks(struct kdtls_config *config,
@@ -268,7 +269,7 @@ int kdtls_config_set_callbacks(struct kdtls_config *config,
 {
 	size_t size = callbacks->size;
 
-	if (writable(config))
+	if (kdtls_config_writable(config))
 		return -EBUSY;
 	if (size < sizeof(callbacks->size) || size > sizeof(config->cb))
 		return kdtls_fail(-EINVAL, "struct kdtls_callbacks has a size of %zu: set it to sizeof(struct kdtls_callbacks); is the program newer than the library?",
@@ -284,7 +285,7 @@ int kdtls_config_set_ssl_ctx_hook(struct kdtls_config *config,
 					      void *arg),
 				  void *arg)
 {
-	if (writable(config))
+	if (kdtls_config_writable(config))
 		return -EBUSY;
 	config->hook = hook;
 	config->hook_arg = arg;

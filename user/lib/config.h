@@ -11,6 +11,8 @@
 
 #include <shared/types.h>
 
+#include "psk.h"
+
 /* A PEM input: a file's name, or its content. */
 struct kdtls_pem {
 	char	*path;
@@ -36,6 +38,7 @@ struct kdtls_config {
 	unsigned int		cookie_ms;
 	unsigned int		max_sessions;
 	char			*keylog_path;
+	struct kdtls_psk	psk;
 	struct kdtls_callbacks	cb;
 	void			*cb_arg;
 	int			(*hook)(SSL_CTX *ctx, void *arg);
@@ -43,6 +46,14 @@ struct kdtls_config {
 };
 
 struct kdtls_config *kdtls_config_get(struct kdtls_config *config);
+
+/* Setters share these: 0 if it may be changed, a string, a number in a range. */
+int kdtls_config_writable(struct kdtls_config *config);
+int kdtls_config_string(struct kdtls_config *config, char **field,
+			const char *value);
+int kdtls_config_number(struct kdtls_config *config, unsigned int *field,
+			unsigned int value, unsigned int min, unsigned int max,
+			const char *name);
 
 /* The SSL_CTX of a configuration; 0 or a negative errno value. */
 int kdtls_config_make_ctx(struct kdtls_config *config, bool server,

@@ -153,8 +153,9 @@ static int identity(struct kdtls_config *config, bool server, SSL_CTX *ctx)
 	if (cert != key)
 		return kdtls_fail(-EINVAL, "a certificate needs its private key, and a key its certificate: set both");
 	if (!cert)
-		return server && !config->hook ?
-			kdtls_fail(-EINVAL, "a server needs a certificate and a private key") :
+		return server && !config->hook &&
+		       !kdtls_psk_given(&config->psk, true) ?
+			kdtls_fail(-EINVAL, "a server needs a certificate and a private key, or a PSK") :
 			0;
 	err = load_cert(ctx, &config->cert);
 	return err ? err : load_key(ctx, &config->key);
@@ -244,10 +245,32 @@ static int keylog(struct kdtls_config *config, SSL_CTX *ctx, struct extra *x)
 
 /* -------------------------------------------------------------------------------- */
 
-static int basics(struct kdtls_config *config, SSL_CTX *ctx)
+/*
+ * A client with a PSK has come to use it. A server that has certificates, too,
+ * serves both kinds.
+ */
+static const char *suites(const struct kdtls_config *config, bool server)
+{
+	if (config->ciphers)
+		return config->ciphers;
+	if (!kdtls_psk_given(&config->psk, server))
+		return CIPHERS;
+	return server && pem_given(&config->cert) ?
+		CIPHERS ":" KDTLS_PSK_CIPHERS : KDTLS_PSK_CIPHERS;
+}
+
+static int pre_shared(struct kdtls_config *config, bool server, SSL_CTX *ctx)
+{
+	if (!kdtls_psk_given(&config->psk, server))
+		return 0;
+	return kdtls_psk_setup(&config->psk, server, pem_given(&config->cert),
+			       ctx);
+}
+
+static int basics(struct kdtls_config *config, bool server, SSL_CTX *ctx)
 {
 	static const unsigned char id[] = "kdtls";
-	const char *list = config->ciphers ? config->ciphers : CIPHERS;
+	const char *list = suites(config, server);
 
 	SSL_CTX_set_min_proto_version(ctx, DTLS1_2_VERSION);
 	SSL_CTX_set_max_proto_version(ctx, DTLS1_2_VERSION);
@@ -284,9 +307,11 @@ static int complete(struct kdtls_config *config, bool server, SSL_CTX *ctx)
 
 	if (!x)
 		return kdtls_fail(-ENOMEM, "no memory");
-	err = basics(config, ctx);
+	err = basics(config, server, ctx);
 	if (!err)
 		err = identity(config, server, ctx);
+	if (!err)
+		err = pre_shared(config, server, ctx);
 	if (!err)
 		err = trust(config, server, ctx);
 	if (!err)

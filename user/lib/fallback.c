@@ -77,6 +77,9 @@ void kdtls_fallback_write(void *arg, const u8 *buf, size_t len)
 {
 	struct kdtls_session *s = arg;
 
+	/* Ended from within a callback, while OpenSSL was at work. */
+	if (s->dead || s->state == KDTLS_SESSION_CLOSED)
+		return;
 	if (s->batch && len <= BATCH_BYTES) {
 		gather(s, buf, len);
 		return;

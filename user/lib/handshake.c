@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /* Handshakes of sessions, from the first datagram to the handover. */
+#include <pthread.h>
 #include <stdlib.h>
 #include <sys/socket.h>
 #include <sys/time.h>
@@ -19,6 +20,36 @@
 #define SMALL_MTU	508
 #define SMALLEST_MTU	KDTLS_MTU_MIN
 
+/* ---- from OpenSSL's callbacks back to the session ---- */
+
+static int ex_index = -1;
+static pthread_once_t ex_once = PTHREAD_ONCE_INIT;
+
+static void make_index(void)
+{
+	ex_index = SSL_get_ex_new_index(0, NULL, NULL, NULL, NULL);
+}
+
+struct kdtls_session *kdtls_session_of(const SSL *ssl)
+{
+	pthread_once(&ex_once, make_index);
+	return ex_index < 0 ? NULL : SSL_get_ex_data(ssl, ex_index);
+}
+
+static int remember(SSL *ssl, struct kdtls_session *s)
+{
+	pthread_once(&ex_once, make_index);
+	if (ex_index < 0 || SSL_set_ex_data(ssl, ex_index, s) != 1)
+		return kdtls_fail_ssl(-ENOMEM, "cannot set the connection up");
+	return 0;
+}
+
+void kdtls_session_refuse(struct kdtls_session *s, int err)
+{
+	s->refused = err;
+	kdtls_session_note(s, kdtls_last_error());
+}
+
 /* ---- the end of a handshake ---- */
 
 static void fail(struct kdtls_session *s, int err)
@@ -31,6 +62,10 @@ static int why_failed(struct kdtls_session *s)
 {
 	long verified = SSL_get_verify_result(s->ssl);
 
+	if (s->refused) {
+		ERR_clear_error();
+		return kdtls_fail(s->refused, "%s", kdtls_session_error(s));
+	}
 	if (verified != X509_V_OK &&
 	    SSL_get_verify_mode(s->ssl) & SSL_VERIFY_PEER) {
 		ERR_clear_error();
@@ -151,6 +186,9 @@ static void step(struct kdtls_session *s)
 
 	ERR_clear_error();
 	ret = SSL_do_handshake(s->ssl);
+	/* The program may have ended it from within a callback. */
+	if (s->dead || s->state == KDTLS_SESSION_CLOSED)
+		return;
 	if (ret == 1) {
 		done(s);
 		return;
@@ -170,6 +208,8 @@ int kdtls_handshake_start(struct kdtls_session *s, SSL *ssl, BIO *bio)
 	struct kdtls_config *config = s->ep->config;
 	int err = kdtls_track(ssl);
 
+	if (!err)
+		err = remember(ssl, s);
 	if (err)
 		return err;
 	if (config->offload == KDTLS_OFFLOAD_OFF)
@@ -215,6 +255,21 @@ static bool refused(const struct kdtls_session *s)
 	return s->io_err == -ECONNREFUSED && !s->answered && s->timeouts >= 1;
 }
 
+/* A wrong key looks like a network that loses everything. */
+static int too_late(const struct kdtls_session *s)
+{
+	unsigned int limit = s->ep->config->handshake_ms;
+
+	if (s->psk_unknown)
+		return kdtls_fail(-ENOKEY, "the peer's PSK identity is not known: its handshake was left to time out");
+	if (kdtls_psk_used(s->ssl))
+		return kdtls_fail(-ETIMEDOUT, "the handshake was not finished in %u ms: have both sides the same PSK for this identity?",
+				  limit);
+	return kdtls_fail(-ETIMEDOUT, "the handshake was not finished in %u ms%s%s",
+			  limit, s->io_err ? "; the network says: " : "",
+			  s->io_err ? strerror(-s->io_err) : "");
+}
+
 void kdtls_handshake_expired(struct kdtls_session *s, u64 now)
 {
 	int sent;
@@ -225,10 +280,7 @@ void kdtls_handshake_expired(struct kdtls_session *s, u64 now)
 		return;
 	}
 	if (now >= s->deadline) {
-		fail(s, kdtls_fail(-ETIMEDOUT, "the handshake was not finished in %u ms%s%s",
-				   s->ep->config->handshake_ms,
-				   s->io_err ? "; the network says: " : "",
-				   s->io_err ? strerror(-s->io_err) : ""));
+		fail(s, too_late(s));
 		return;
 	}
 	if (s->retransmit && now >= s->retransmit) {

@@ -51,6 +51,7 @@ void kdtls_session_free(struct kdtls_session *s)
 	kdtls_flight_clear(&s->flight);
 	free(s->more);
 	free(s->alpn);
+	free(s->psk_identity);
 	free(s->reason);
 	free(s->error);
 	free(s);
@@ -59,6 +60,7 @@ void kdtls_session_free(struct kdtls_session *s)
 void kdtls_session_describe(struct kdtls_session *s, SSL *ssl)
 {
 	const SSL_CIPHER *suite = SSL_get_current_cipher(ssl);
+	const char *identity = SSL_get_psk_identity(ssl);
 	const unsigned char *alpn;
 	unsigned int len;
 
@@ -69,6 +71,8 @@ void kdtls_session_describe(struct kdtls_session *s, SSL *ssl)
 	SSL_get0_alpn_selected(ssl, &alpn, &len);
 	if (len)
 		s->alpn = strndup((const char *)alpn, len);
+	if (identity)
+		s->psk_identity = strdup(identity);
 }
 
 void kdtls_session_note(struct kdtls_session *s, const char *text)
@@ -317,6 +321,7 @@ int kdtls_session_info(struct kdtls_session *s, struct kdtls_session_info *info,
 		.created_at = s->created_at,
 		.handshake_completed_at = s->handshake_completed_at,
 		.closing_at = s->closing_at,
+		.psk_identity = s->psk_identity ? s->psk_identity : "",
 	};
 
 	s->carrier->info(s, &i);

@@ -64,6 +64,8 @@ extern const struct kdtls_carrier kdtls_carrier_handshake;
  * @server: we are the server
  * @offloaded: the kernel carries the records
  * @resumed: the handshake was an abbreviated one
+ * @psk_unknown: the peer named an identity that nobody knows
+ * @refused: why a callback in the handshake would not go on, or 0
  * @peer_closed: close_notify came
  * @close_sent: close_notify went
  * @close_err: what the close callback will be told
@@ -88,6 +90,7 @@ extern const struct kdtls_carrier kdtls_carrier_handshake;
  * @cipher: name of the cipher suite
  * @cipher_standard: its name in RFCs
  * @alpn: the negotiated protocol, or NULL
+ * @psk_identity: the identity that its key belongs to, or NULL
  * @reason: why it is not offloaded, or NULL
  * @error: what last went wrong, or NULL
  * @overhead: bytes that a record adds, as far as known without the kernel
@@ -110,9 +113,11 @@ struct kdtls_session {
 	bool			server;
 	bool			offloaded;
 	bool			resumed;
+	bool			psk_unknown;
 	bool			peer_closed;
 	bool			close_sent;
 	int			close_err;
+	int			refused;
 	int			write_err;
 	int			io_err;
 	bool			answered;
@@ -134,6 +139,7 @@ struct kdtls_session {
 	const char		*cipher;
 	const char		*cipher_standard;
 	char			*alpn;
+	char			*psk_identity;
 	char			*reason;
 	char			*error;
 	u32			overhead;
@@ -190,6 +196,12 @@ int kdtls_session_alert(struct kdtls_session *s, const u8 *buf, size_t len);
 
 /* Give @s its connection and let the handshake begin. */
 int kdtls_handshake_start(struct kdtls_session *s, SSL *ssl, BIO *bio);
+
+/* The session that a handshake is for, or NULL. */
+struct kdtls_session *kdtls_session_of(const SSL *ssl);
+
+/* From OpenSSL's callbacks: @s ends with @err and kdtls_last_error(). */
+void kdtls_session_refuse(struct kdtls_session *s, int err);
 
 /* Feed one datagram of the peer to OpenSSL, whatever the state is. */
 void kdtls_handshake_feed(struct kdtls_session *s, const u8 *buf, size_t len);

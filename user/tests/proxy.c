@@ -60,6 +60,8 @@ void proxy_pump(struct proxy *x)
 			break;
 	while ((n = recv(x->back, buf, sizeof(buf), 0)) >= 0) {
 		proxy_look(x, buf, (size_t)n);
+		if (x->see)
+			x->see(buf, (size_t)n);
 		if (pair_has_finished(buf, (size_t)n) && x->lose_finished) {
 			x->lose_finished--;
 			x->lost++;

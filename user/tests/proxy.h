@@ -13,6 +13,8 @@ struct proxy {
 	char		port[8];
 	int		lose_finished;	/* of the server */
 	int		lost;
+	/* Told of each datagram of the server, if it is set. */
+	void		(*see)(const u8 *buf, size_t len);
 	u8		seen[1024];	/* numbers of the server's epoch 0 */
 	struct sockaddr_storage client;
 };

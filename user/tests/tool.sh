@@ -46,6 +46,8 @@ help()
 
 wrong_usage()
 {
+	wrong connect --psk-identity alice 127.0.0.1:1
+	wrong echo-server --psk-hint home
 	wrong show nothing
 	wrong show sessions endpoints
 	wrong show --state
@@ -80,6 +82,34 @@ wrong_usage()
 	wrong session set --endpoint 1 --session 1 --handshake maybe
 	wrong session set --endpoint 1 --session 1 --idle 1 --json
 	wrong session del --endpoint 1 --session 1 --owner 1
+}
+
+# "refuses_keys WORDS TEXT": a file of pre-shared keys with that text is
+# refused with these words.
+refuses_keys()
+{
+	local words=$1 file out status
+
+	file=$(mktemp)
+	printf '%b' "$2" >"$file"
+	out=$("$kdtls" connect --psk-file "$file" 127.0.0.1:1 2>&1)
+	status=$?
+	rm -f "$file"
+	[[ $status == 1 && $out == *"$words"* ]]
+	result $? "a key file is refused: $words"
+}
+
+key_files()
+{
+	refuses_keys 'line 1: it is not IDENTITY:KEY' 'alice\n'
+	refuses_keys 'line 2: an identity has' '# keys\n:00\n'
+	refuses_keys 'line 1: a key is' 'alice:\n'
+	refuses_keys 'line 1: a key is' 'alice:0\n'
+	refuses_keys 'line 1: a key is' 'alice:0g\n'
+	refuses_keys 'line 1: a key is' "alice:$(printf '%01026d' 0)\n"
+	refuses_keys 'line 1 is too long' "$(printf '%01400d' 0):00\n"
+	refuses_keys 'line 2: the identity is there already' 'a:00\na:01\n'
+	refuses_keys 'has no key' '# nothing\n\n'
 }
 
 # "completes EXPECTED WORDS...": the last word is what is completed.
@@ -122,6 +152,7 @@ completion()
 echo "TAP version 13"
 help
 wrong_usage
+key_files
 completion
 echo "1..$tests"
 exit $failed

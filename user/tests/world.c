@@ -65,6 +65,7 @@ static void on_server_close(struct kdtls_session *s, int err, void *arg)
 
 	ask(s);
 	w->closed++;
+	w->server_close_err = err;
 	if (w->peer == s)
 		w->peer = NULL;
 }
@@ -200,7 +201,8 @@ long ms(void)
 
 void turn(struct world *w)
 {
-	kdtls_dispatch(w->server, 0);
+	if (w->server)
+		kdtls_dispatch(w->server, 0);
 	if (w->proxy)
 		proxy_pump(w->proxy);
 	kdtls_dispatch(w->client, 1);

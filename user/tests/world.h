@@ -19,7 +19,8 @@ struct world {
 	/* counters of callbacks */
 	int			sessions, opened, server_opened, closed,
 				errors, messages, trains, keylogs;
-	int			close_err;
+	int			close_err;	/* of the client */
+	int			server_close_err;
 	char			error[512];
 	unsigned char		last[20000];
 	size_t			last_len;

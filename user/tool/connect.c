@@ -22,7 +22,8 @@ static const char usage[] =
 "  --outstanding W       records without an echo at a time; default 64\n"
 "  --one-way             expect no echoes (the server runs with --sink)\n"
 "  --insecure            do not verify the server's certificate\n"
-"  --server-name NAME    name to ask for and to verify; default HOST\n";
+"  --server-name NAME    name to ask for and to verify; default HOST\n"
+"  --psk-identity ID     whose key of --psk-file to use; default: the first\n";
 
 static const char after[] =
 "\n"
@@ -38,6 +39,7 @@ struct client {
 	struct common		common;
 	char			*target;
 	const char		*server_name;
+	const char		*psk_identity;
 	bool			insecure;
 	bool			bench;
 	bool			count_given;
@@ -54,7 +56,8 @@ struct client {
 };
 
 enum { OPT_COUNT = OPT_OWN, OPT_BENCH, OPT_SIZE, OPT_TRAIN, OPT_OUTSTANDING,
-	OPT_ONE_WAY, OPT_INSECURE, OPT_SERVER_NAME };
+	OPT_ONE_WAY, OPT_INSECURE, OPT_SERVER_NAME,
+	OPT_PSK_IDENTITY };
 
 static const struct option options[] = {
 	COMMON_OPTIONS,
@@ -66,6 +69,7 @@ static const struct option options[] = {
 	{ "one-way", no_argument, NULL, OPT_ONE_WAY },
 	{ "insecure", no_argument, NULL, OPT_INSECURE },
 	{ "server-name", required_argument, NULL, OPT_SERVER_NAME },
+	{ "psk-identity", required_argument, NULL, OPT_PSK_IDENTITY },
 	{ NULL, 0, NULL, 0 },
 };
 
@@ -97,6 +101,9 @@ static int own_option(struct client *c, int opt, const char *arg)
 	case OPT_INSECURE:
 		c->insecure = true;
 		return EXIT_OK;
+	case OPT_PSK_IDENTITY:
+		c->psk_identity = arg;
+		return EXIT_OK;
 	default:
 		c->server_name = arg;
 		return EXIT_OK;
@@ -117,6 +124,8 @@ static int check(struct client *c, int argc, char **argv)
 		return misuse(command, "--one-way goes with --bench");
 	if (!c->bench && !c->count_given && c->opts_given)
 		return misuse(command, "--size, --train and --outstanding go with --count or --bench");
+	if (c->psk_identity && !c->common.psk_file)
+		return misuse(command, "--psk-identity goes with --psk-file");
 	c->opts.compare = !c->bench;
 	c->opts.json = c->common.json;
 	c->opts.quiet = c->common.quiet;
@@ -317,6 +326,21 @@ static int measure(struct client *c, struct kdtls_endpoint *ep)
 	return exchange_report(c->exchange, c->session);
 }
 
+static int use_psk(struct client *c, struct kdtls_config *config)
+{
+	struct psk_keys *keys;
+	int err;
+
+	if (!c->common.psk_file)
+		return 0;
+	keys = psk_read(c->common.psk_file);
+	if (!keys)
+		return -1;
+	err = psk_use(keys, config, c->psk_identity);
+	psk_free(keys);
+	return err;
+}
+
 static struct kdtls_config *configure(struct client *c)
 {
 	const struct kdtls_callbacks callbacks = {
@@ -336,6 +360,10 @@ static struct kdtls_config *configure(struct client *c)
 		kdtls_config_set_verify(config, KDTLS_VERIFY_NONE);
 	if (c->server_name)
 		kdtls_config_set_server_name(config, c->server_name);
+	if (use_psk(c, config)) {
+		kdtls_config_free(config);
+		return NULL;
+	}
 	return config;
 }
 

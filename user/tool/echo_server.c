@@ -15,11 +15,12 @@ static const char usage[] =
 "  --once                leave after one session\n"
 "  --max-sessions N      leave after N sessions\n"
 "  --capacity N          sessions at a time; default 10000\n"
-"  --verify              demand a certificate that --ca vouches for\n";
+"  --verify              demand a certificate that --ca vouches for\n"
+"  --psk-hint TEXT       what tells clients which key of theirs to use\n";
 
 static const char after[] =
 "\n"
-"Without --cert and --key the server makes itself a certificate for localhost,\n"
+"Without --cert, --key and --psk-file the server makes itself a certificate for localhost,\n"
 "good for a test with `kdtls connect --insecure`.\n"
 "\n"
 "SIGINT and SIGTERM close all sessions in good order. Exit codes: 0 it served,\n"
@@ -30,6 +31,8 @@ static const char after[] =
 struct server {
 	struct common	common;
 	const char	*listen;
+	const char	*psk_hint;
+	struct psk_keys	*keys;
 	bool		sink;
 	bool		verify;
 	unsigned long	max_sessions;
@@ -39,7 +42,7 @@ struct server {
 };
 
 enum { OPT_LISTEN = OPT_OWN, OPT_SINK, OPT_ONCE, OPT_MAX, OPT_CAPACITY,
-	OPT_VERIFY };
+	OPT_VERIFY, OPT_PSK_HINT };
 
 static const struct option options[] = {
 	COMMON_OPTIONS,
@@ -49,6 +52,7 @@ static const struct option options[] = {
 	{ "max-sessions", required_argument, NULL, OPT_MAX },
 	{ "capacity", required_argument, NULL, OPT_CAPACITY },
 	{ "verify", no_argument, NULL, OPT_VERIFY },
+	{ "psk-hint", required_argument, NULL, OPT_PSK_HINT },
 	{ NULL, 0, NULL, 0 },
 };
 
@@ -65,6 +69,9 @@ static int own_option(struct server *v, int opt, const char *arg)
 		return EXIT_OK;
 	case OPT_VERIFY:
 		v->verify = true;
+		return EXIT_OK;
+	case OPT_PSK_HINT:
+		v->psk_hint = arg;
 		return EXIT_OK;
 	case OPT_ONCE:
 		v->max_sessions = 1;
@@ -97,6 +104,8 @@ static int parse(struct server *v, int argc, char **argv)
 	if (optind < argc)
 		return misuse(v->common.command, "unexpected argument \"%s\"",
 			      argv[optind]);
+	if (v->psk_hint && !v->common.psk_file)
+		return misuse(v->common.command, "--psk-hint goes with --psk-file");
 	return EXIT_OK;
 }
 
@@ -186,6 +195,18 @@ static void on_error(struct kdtls_session *s, int err, const char *text,
 
 /* ---------------------------------------------------------------------------------- */
 
+/* What it can be known by. 0, or a complaint. */
+static int identity(struct server *v, struct kdtls_config *config)
+{
+	if (v->common.psk_file) {
+		v->keys = psk_read(v->common.psk_file);
+		return v->keys ? psk_serve(v->keys, config, v->psk_hint) : -1;
+	}
+	if (v->common.cert || v->common.key)
+		return 0;
+	return self_signed(config);
+}
+
 static struct kdtls_config *configure(struct server *v)
 {
 	const struct kdtls_callbacks callbacks = {
@@ -211,7 +232,7 @@ static struct kdtls_config *configure(struct server *v)
 					      (unsigned int)v->capacity);
 	if (v->verify)
 		kdtls_config_set_verify(config, KDTLS_VERIFY_REQUIRED);
-	if (!v->common.cert && !v->common.key && self_signed(config)) {
+	if (identity(v, config)) {
 		kdtls_config_free(config);
 		return NULL;
 	}
@@ -257,7 +278,7 @@ static void summary(struct server *v, struct kdtls_endpoint *ep)
 	if (v->common.json)
 		printf("{\"event\":\"end\",\"sessions\":%llu,\"offloaded\":%llu,"
 		       "\"handshakes_failed\":%llu,\"cookies_sent\":%llu,"
-		       "\"dropped_junk\":%llu,\"dropped_limit\":%llu,"
+		       "\"dropped_junk\":%llu,\"dropped_limit\":%llu,\"psk_unknown\":%llu,"
 		       "\"echoes_dropped\":%llu,\"packets_received\":%llu,"
 		       "\"bytes_received\":%llu,\"packets_sent\":%llu,"
 		       "\"bytes_sent\":%llu}\n",
@@ -267,6 +288,7 @@ static void summary(struct server *v, struct kdtls_endpoint *ep)
 		       (unsigned long long)i.cookies_sent,
 		       (unsigned long long)i.dropped_junk,
 		       (unsigned long long)i.dropped_limit,
+		       (unsigned long long)i.psk_unknown,
 		       (unsigned long long)v->dropped,
 		       (unsigned long long)i.packets_received,
 		       (unsigned long long)i.bytes_received,
@@ -323,5 +345,8 @@ int cmd_echo_server(int argc, char **argv)
 		fputs(after, stdout);
 		return EXIT_OK;
 	}
-	return ret ? ret : run(&v);
+	if (!ret)
+		ret = run(&v);
+	psk_free(v.keys);
+	return ret;
 }

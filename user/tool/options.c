@@ -13,6 +13,8 @@ const char common_help[] =
 "  --cipher LIST         OpenSSL cipher list; default: the AEAD suites of kdtls,\n"
 "                        those with a tag of 8 bytes excepted\n"
 "  --alpn LIST           protocols to negotiate, separated by commas\n"
+"  --psk-file FILE       pre-shared keys instead of certificates: lines\n"
+"                        IDENTITY:KEY, the key in hexadecimal\n"
 "  --mtu N               largest datagram of a handshake, 256 to 65535;\n"
 "                        default 1200\n"
 "  --window N            replay window of the kernel, 32 to 8192 records;\n"
@@ -84,6 +86,9 @@ int common_option(struct common *c, int opt, const char *arg)
 		return EXIT_OK;
 	case OPT_ALPN:
 		c->alpn = arg;
+		return EXIT_OK;
+	case OPT_PSK_FILE:
+		c->psk_file = arg;
 		return EXIT_OK;
 	case OPT_OFFLOAD:
 		return set_offload(c, arg);

@@ -130,6 +130,10 @@ void print_session(struct kdtls_session *session)
 	       i.protocol, i.cipher, i.resumed ? "  resumed" : "");
 	if (*i.alpn)
 		printf("  alpn %s", i.alpn);
+	if (*i.psk_identity) {
+		printf("  psk ");
+		json_string(stdout, i.psk_identity);
+	}
 	if (i.offloaded)
 		printf("  offload: %skernel%s\n", good(), plain());
 	else
@@ -150,6 +154,8 @@ void json_session(FILE *out, struct kdtls_session *session)
 	json_string(out, i.offload_reason);
 	fprintf(out, ",\"alpn\":");
 	json_string(out, i.alpn);
+	fprintf(out, ",\"psk_identity\":");
+	json_string(out, i.psk_identity);
 	fprintf(out, ",\"tx_epoch\":%u,\"rx_epoch\":%u,\"tx_seq\":%llu,"
 		"\"rx_seq\":%llu,\"overhead\":%u,\"max_payload\":%u,"
 		"\"messages_sent\":%llu,\"bytes_sent\":%llu,"

@@ -61,6 +61,7 @@ struct common {
 	const char		*ciphers;
 	const char		*keylog;
 	const char		*alpn;
+	const char		*psk_file;
 	enum kdtls_offload	offload;
 	unsigned int		mtu;
 	unsigned int		window;
@@ -70,7 +71,7 @@ struct common {
 };
 
 enum {
-	OPT_CERT = 256, OPT_KEY, OPT_CA, OPT_CIPHER, OPT_KEYLOG, OPT_ALPN,
+	OPT_CERT = 256, OPT_KEY, OPT_CA, OPT_CIPHER, OPT_KEYLOG, OPT_ALPN, OPT_PSK_FILE,
 	OPT_OFFLOAD, OPT_MTU, OPT_WINDOW, OPT_TIMEOUT, OPT_JSON, OPT_QUIET,
 	OPT_HELP, OPT_OWN
 };
@@ -82,6 +83,7 @@ enum {
 	{ "cipher", required_argument, NULL, OPT_CIPHER }, \
 	{ "keylog", required_argument, NULL, OPT_KEYLOG }, \
 	{ "alpn", required_argument, NULL, OPT_ALPN }, \
+	{ "psk-file", required_argument, NULL, OPT_PSK_FILE }, \
 	{ "offload", required_argument, NULL, OPT_OFFLOAD }, \
 	{ "mtu", required_argument, NULL, OPT_MTU }, \
 	{ "window", required_argument, NULL, OPT_WINDOW }, \
@@ -121,6 +123,24 @@ void shut_down(struct kdtls_endpoint *ep);
 
 /* A certificate for localhost and this host, and its key. 0 or -1. */
 int self_signed(struct kdtls_config *config);
+
+/* ---- psk.c -------------------------------------------------------------------- */
+
+struct psk_keys;
+
+/* Read lines "identity:key"; NULL, having said why. */
+struct psk_keys *psk_read(const char *path);
+
+/* Wipe and free; NULL is allowed. */
+void psk_free(struct psk_keys *keys);
+
+/* For a client: the key of an identity, NULL for the first. 0, or a complaint. */
+int psk_use(const struct psk_keys *keys, struct kdtls_config *config,
+	    const char *identity);
+
+/* For a server, as long as it serves: all keys. 0, or a complaint. */
+int psk_serve(struct psk_keys *keys, struct kdtls_config *config,
+	      const char *hint);
 
 /* ---- exchange.c: measured traffic of kdtls connect --------------------------- */
 

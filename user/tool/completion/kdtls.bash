@@ -20,14 +20,17 @@ _kdtls_values()
 # Prints the options and arguments of a command.
 _kdtls_words()
 {
-	local tls='--cert --key --ca --cipher --alpn --mtu --window --offload
+	local tls='--cert --key --ca --cipher --alpn --psk-file --mtu --window --offload
 		--handshake-timeout --keylog --json --quiet --help'
 
 	case $1 in
-	echo-server) echo "$tls --listen --sink --once --max-sessions --capacity --verify" ;;
+	echo-server)
+		echo "$tls --listen --sink --once --max-sessions --capacity --verify" \
+			'--psk-hint'
+		;;
 	connect)
 		echo "$tls --count --bench --size --train --outstanding --one-way" \
-			"--insecure --server-name"
+			"--insecure --server-name --psk-identity"
 		;;
 	show) echo 'endpoints sessions --endpoint --peer --state --json --help' ;;
 	session)
@@ -48,7 +51,7 @@ _kdtls()
 	COMPREPLY=()
 	((COMP_CWORD == 1)) || command=${COMP_WORDS[1]}
 	case $before in
-	--cert|--key|--ca|--keylog)
+	--cert|--key|--ca|--keylog|--psk-file)
 		mapfile -t COMPREPLY < <(compgen -f -- "$word")
 		compopt -o filenames 2>/dev/null
 		return
