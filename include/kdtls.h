@@ -47,6 +47,10 @@ extern "C" {
 #define KDTLS_PSK_MAX		512
 #define KDTLS_PSK_IDENTITY_MAX	256
 
+/* What an SRTP master key and a master salt can have, in bytes. */
+#define KDTLS_SRTP_KEY_MAX	32
+#define KDTLS_SRTP_SALT_MAX	14
+
 struct ssl_st;
 struct ssl_ctx_st;
 struct x509_st;
@@ -397,6 +401,22 @@ int kdtls_config_set_psk_find(struct kdtls_config *config,
 					      size_t key_size, void *arg),
 			      void *arg);
 
+/**
+ * kdtls_config_set_srtp() - agree on SRTP protection profiles (RFC 5764)
+ * @config: the configuration
+ * @profiles: their names in order of preference, separated by colons; NULL for
+ *	none. There are SRTP_AES128_CM_SHA1_80, SRTP_AES128_CM_SHA1_32,
+ *	SRTP_AEAD_AES_128_GCM and SRTP_AEAD_AES_256_GCM
+ *
+ * A client offers them, a server takes the first of its own that is offered. If
+ * there is none, the session comes to be without SRTP: @srtp of struct
+ * kdtls_session_info is "" then, and a program that needs SRTP ends the session.
+ *
+ * Return: 0, -EINVAL for a name that is not one of these or is there twice,
+ * -EBUSY, -ENOMEM.
+ */
+int kdtls_config_set_srtp(struct kdtls_config *config, const char *profiles);
+
 /* ------------------------------------------------------------------------ */
 /* Endpoints                                                                 */
 
@@ -671,6 +691,7 @@ void kdtls_destroy(struct kdtls_session *session);
  * @closing_at: when kdtls_close() was called, 0 before it
  * @psk_identity: the client's identity if a pre-shared key was used, "" if not
  *	and before the end of the handshake
+ * @srtp: the negotiated SRTP protection profile, "" if there is none
  *
  * Strings live as long as the session.
  */
@@ -705,6 +726,7 @@ struct kdtls_session_info {
 	uint64_t	handshake_completed_at;
 	uint64_t	closing_at;
 	const char	*psk_identity;
+	const char	*srtp;
 };
 
 /**
@@ -754,6 +776,40 @@ struct x509_st *kdtls_session_peer_certificate(struct kdtls_session *session);
 int kdtls_session_export(struct kdtls_session *session, const char *label,
 			 const void *context, size_t context_len,
 			 void *out, size_t len);
+
+/**
+ * struct kdtls_srtp_keys - SRTP master keys and salts (RFC 5764 section 4.2)
+ * @profile: the profile that they are for, a static string
+ * @key_len: bytes of each key
+ * @salt_len: bytes of each salt
+ * @client_key: what the client sends with
+ * @server_key: what the server sends with
+ * @client_salt: goes with @client_key
+ * @server_salt: goes with @server_key
+ *
+ * Wipe it after use.
+ */
+struct kdtls_srtp_keys {
+	const char	*profile;
+	uint32_t	key_len;
+	uint32_t	salt_len;
+	uint8_t		client_key[KDTLS_SRTP_KEY_MAX];
+	uint8_t		server_key[KDTLS_SRTP_KEY_MAX];
+	uint8_t		client_salt[KDTLS_SRTP_SALT_MAX];
+	uint8_t		server_salt[KDTLS_SRTP_SALT_MAX];
+};
+
+/**
+ * kdtls_session_srtp_keys() - the keys for the SRTP that goes with a session
+ * @session: a session, while kdtls_session_ssl() is not NULL
+ * @keys: where to put the front of the structure
+ * @size: sizeof(*@keys)
+ *
+ * Return: 0; -EOPNOTSUPP if no profile was agreed on; what
+ * kdtls_session_export() returns.
+ */
+int kdtls_session_srtp_keys(struct kdtls_session *session,
+			    struct kdtls_srtp_keys *keys, size_t size);
 
 #ifdef __cplusplus
 }

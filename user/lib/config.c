@@ -53,6 +53,7 @@ void kdtls_config_free(struct kdtls_config *config)
 	free(config->alpn);
 	free(config->keylog_path);
 	kdtls_psk_clear(&config->psk);
+	free(config->srtp);
 	free(config);
 }
 

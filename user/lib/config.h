@@ -39,6 +39,7 @@ struct kdtls_config {
 	unsigned int		max_sessions;
 	char			*keylog_path;
 	struct kdtls_psk	psk;
+	char			*srtp;
 	struct kdtls_callbacks	cb;
 	void			*cb_arg;
 	int			(*hook)(SSL_CTX *ctx, void *arg);

@@ -13,6 +13,7 @@
 
 #include "config.h"
 #include "log.h"
+#include "srtp.h"
 
 /*
  * The AEAD suites that kdtls has, with forward secrecy, those that few need last.
@@ -316,6 +317,8 @@ static int complete(struct kdtls_config *config, bool server, SSL_CTX *ctx)
 		err = trust(config, server, ctx);
 	if (!err)
 		err = alpn(config, server, ctx);
+	if (!err && config->srtp)
+		err = kdtls_srtp_setup(config->srtp, ctx);
 	if (!err)
 		err = keylog(config, ctx, x);
 	if (!err && config->hook) {

@@ -12,6 +12,7 @@
 #include "clock.h"
 #include "endpoint.h"
 #include "log.h"
+#include "srtp.h"
 
 #define CLOSE_NOTIFY 0
 #define FATAL 2
@@ -67,6 +68,7 @@ void kdtls_session_describe(struct kdtls_session *s, SSL *ssl)
 	s->cipher = SSL_CIPHER_get_name(suite);
 	s->cipher_standard = SSL_CIPHER_standard_name(suite);
 	s->resumed = SSL_session_reused(ssl);
+	s->srtp = kdtls_srtp_agreed(ssl);
 	s->handshake_completed_at = kdtls_now_real();
 	SSL_get0_alpn_selected(ssl, &alpn, &len);
 	if (len)
@@ -322,6 +324,7 @@ int kdtls_session_info(struct kdtls_session *s, struct kdtls_session_info *info,
 		.handshake_completed_at = s->handshake_completed_at,
 		.closing_at = s->closing_at,
 		.psk_identity = s->psk_identity ? s->psk_identity : "",
+		.srtp = s->srtp ? s->srtp->name : "",
 	};
 
 	s->carrier->info(s, &i);

@@ -14,6 +14,7 @@
 #include "queue.h"
 #include "timer.h"
 
+struct kdtls_srtp_profile;
 struct kdtls_track;
 
 /* What epoll points at. */
@@ -90,6 +91,7 @@ extern const struct kdtls_carrier kdtls_carrier_handshake;
  * @cipher: name of the cipher suite
  * @cipher_standard: its name in RFCs
  * @alpn: the negotiated protocol, or NULL
+ * @srtp: the negotiated profile, or NULL
  * @psk_identity: the identity that its key belongs to, or NULL
  * @reason: why it is not offloaded, or NULL
  * @error: what last went wrong, or NULL
@@ -139,6 +141,7 @@ struct kdtls_session {
 	const char		*cipher;
 	const char		*cipher_standard;
 	char			*alpn;
+	const struct kdtls_srtp_profile *srtp;
 	char			*psk_identity;
 	char			*reason;
 	char			*error;

@@ -48,8 +48,12 @@ static void on_session(struct kdtls_session *s, void *arg)
 
 static void on_server_open(struct kdtls_session *s, void *arg)
 {
+	struct world *w = arg;
+
 	ask(s);
-	world_of(arg)->server_opened++;
+	w->server_opened++;
+	if (w->on_server_open)
+		w->on_server_open(w, s);
 }
 
 static void on_server_message(struct kdtls_session *s, const void *buf,

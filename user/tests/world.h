@@ -29,6 +29,8 @@ struct world {
 	struct kdtls_session	*peer;		/* the latest of the server */
 	void			(*on_open)(struct world *w,
 					   struct kdtls_session *s);
+	void			(*on_server_open)(struct world *w,
+						  struct kdtls_session *s);
 	bool			echo_off;
 	struct proxy		*proxy;
 };

@@ -15,6 +15,7 @@ const char common_help[] =
 "  --alpn LIST           protocols to negotiate, separated by commas\n"
 "  --psk-file FILE       pre-shared keys instead of certificates: lines\n"
 "                        IDENTITY:KEY, the key in hexadecimal\n"
+"  --srtp LIST           SRTP profiles to agree on, separated by colons\n"
 "  --mtu N               largest datagram of a handshake, 256 to 65535;\n"
 "                        default 1200\n"
 "  --window N            replay window of the kernel, 32 to 8192 records;\n"
@@ -90,6 +91,9 @@ int common_option(struct common *c, int opt, const char *arg)
 	case OPT_PSK_FILE:
 		c->psk_file = arg;
 		return EXIT_OK;
+	case OPT_SRTP:
+		c->srtp = arg;
+		return EXIT_OK;
 	case OPT_OFFLOAD:
 		return set_offload(c, arg);
 	case OPT_MTU:
@@ -154,6 +158,8 @@ static int fill(const struct common *c, struct kdtls_config *config)
 		err = kdtls_config_set_keylog_file(config, c->keylog);
 	if (!err && c->alpn)
 		err = set_alpn(config, c->alpn);
+	if (!err && c->srtp)
+		err = kdtls_config_set_srtp(config, c->srtp);
 	if (!err && c->mtu)
 		err = kdtls_config_set_mtu(config, c->mtu);
 	if (!err && c->window)

@@ -130,6 +130,8 @@ void print_session(struct kdtls_session *session)
 	       i.protocol, i.cipher, i.resumed ? "  resumed" : "");
 	if (*i.alpn)
 		printf("  alpn %s", i.alpn);
+	if (*i.srtp)
+		printf("  srtp %s", i.srtp);
 	if (*i.psk_identity) {
 		printf("  psk ");
 		json_string(stdout, i.psk_identity);
@@ -154,7 +156,7 @@ void json_session(FILE *out, struct kdtls_session *session)
 	json_string(out, i.offload_reason);
 	fprintf(out, ",\"alpn\":");
 	json_string(out, i.alpn);
-	fprintf(out, ",\"psk_identity\":");
+	fprintf(out, ",\"srtp\":\"%s\",\"psk_identity\":", i.srtp);
 	json_string(out, i.psk_identity);
 	fprintf(out, ",\"tx_epoch\":%u,\"rx_epoch\":%u,\"tx_seq\":%llu,"
 		"\"rx_seq\":%llu,\"overhead\":%u,\"max_payload\":%u,"

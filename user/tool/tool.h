@@ -62,6 +62,7 @@ struct common {
 	const char		*keylog;
 	const char		*alpn;
 	const char		*psk_file;
+	const char		*srtp;
 	enum kdtls_offload	offload;
 	unsigned int		mtu;
 	unsigned int		window;
@@ -71,7 +72,7 @@ struct common {
 };
 
 enum {
-	OPT_CERT = 256, OPT_KEY, OPT_CA, OPT_CIPHER, OPT_KEYLOG, OPT_ALPN, OPT_PSK_FILE,
+	OPT_CERT = 256, OPT_KEY, OPT_CA, OPT_CIPHER, OPT_KEYLOG, OPT_ALPN, OPT_PSK_FILE, OPT_SRTP,
 	OPT_OFFLOAD, OPT_MTU, OPT_WINDOW, OPT_TIMEOUT, OPT_JSON, OPT_QUIET,
 	OPT_HELP, OPT_OWN
 };
@@ -84,6 +85,7 @@ enum {
 	{ "keylog", required_argument, NULL, OPT_KEYLOG }, \
 	{ "alpn", required_argument, NULL, OPT_ALPN }, \
 	{ "psk-file", required_argument, NULL, OPT_PSK_FILE }, \
+	{ "srtp", required_argument, NULL, OPT_SRTP }, \
 	{ "offload", required_argument, NULL, OPT_OFFLOAD }, \
 	{ "mtu", required_argument, NULL, OPT_MTU }, \
 	{ "window", required_argument, NULL, OPT_WINDOW }, \
