@@ -51,6 +51,11 @@ extern "C" {
 #define KDTLS_SRTP_KEY_MAX	32
 #define KDTLS_SRTP_SALT_MAX	14
 
+/* A ticket key, how many a server can have, and the largest blob to resume. */
+#define KDTLS_TICKET_KEY_LEN	80
+#define KDTLS_TICKET_KEYS_MAX	8
+#define KDTLS_RESUMPTION_MAX	65536
+
 struct ssl_st;
 struct ssl_ctx_st;
 struct x509_st;
@@ -210,6 +215,11 @@ enum kdtls_verify {
  * @error: something failed, in words. It comes before @close when the session
  *	ends by it. @session is NULL if it was the endpoint
  * @keylog: a line of the NSS key log format
+ * @resumption: a client can offer these bytes to kdtls_endpoint_resume(), once
+ *	or more often, within the server's lifetime of a session. Who knows them
+ *	can take part in the session: keep them as a key is kept. It follows
+ *	@handshake if the server is ready to resume; what came in an earlier
+ *	session can be thrown away
  *
  * Any may be NULL. From within, sessions can be sent on, closed and destroyed,
  * endpoints closed; kdtls_dispatch() and kdtls_endpoint_destroy() of the same
@@ -227,6 +237,8 @@ struct kdtls_callbacks {
 	void	(*error)(struct kdtls_session *session, int err,
 			 const char *text, void *arg);
 	void	(*keylog)(const char *line, void *arg);
+	void	(*resumption)(struct kdtls_session *session, const void *blob,
+			      size_t len, void *arg);
 };
 
 /**
@@ -417,6 +429,30 @@ int kdtls_config_set_psk_find(struct kdtls_config *config,
  */
 int kdtls_config_set_srtp(struct kdtls_config *config, const char *profiles);
 
+/*
+ * Resumption: abbreviated handshakes, in which no certificate is looked at. So a
+ * session is only resumed under the conditions that it was opened under: the same
+ * certificates, own and trusted, the same kdtls_config_set_verify(), the same
+ * pre-shared keys, and for a client the same name of the server. What an SSL_CTX
+ * hook changes besides these is not known.
+ *
+ * A session that was resumed ends its life with the one it goes on with.
+ */
+
+/* Session tickets (RFC 5077), which cost a server nothing; default 1, on. */
+int kdtls_config_set_tickets(struct kdtls_config *config, int on);
+
+/*
+ * For clients without tickets: how many sessions a server keeps, by id; 0 to
+ * 1000000, 0 for none; default 10000. They are its endpoint's alone.
+ */
+int kdtls_config_set_session_cache(struct kdtls_config *config,
+				   unsigned int sessions);
+
+/* Seconds that a session can be resumed, 1 to 604800; default 7200. */
+int kdtls_config_set_session_lifetime(struct kdtls_config *config,
+				      unsigned int seconds);
+
 /* ------------------------------------------------------------------------ */
 /* Endpoints                                                                 */
 
@@ -460,6 +496,46 @@ int kdtls_endpoint_new(struct kdtls_config *config,
  */
 int kdtls_endpoint_connect(struct kdtls_endpoint *ep, const char *host,
 			   const char *service, struct kdtls_session **out);
+
+/**
+ * kdtls_endpoint_resume() - open a session as a client, and offer to resume one
+ * @ep: as for kdtls_endpoint_connect()
+ * @host: the same
+ * @service: the same
+ * @blob: what the resumption callback got
+ * @len: its size
+ * @out: where to put the session
+ *
+ * If the server does not resume, or the session is too old, it is a full
+ * handshake; @resumed of struct kdtls_session_info tells.
+ *
+ * Return: what kdtls_endpoint_connect() returns; -EINVAL for bytes that are no
+ * session; -EPERM for a session opened with another configuration or for another
+ * server's name.
+ */
+int kdtls_endpoint_resume(struct kdtls_endpoint *ep, const char *host,
+			  const char *service, const void *blob, size_t len,
+			  struct kdtls_session **out);
+
+/**
+ * kdtls_endpoint_set_ticket_keys() - share tickets with other processes
+ * @ep: an endpoint that listens
+ * @keys: KDTLS_TICKET_KEY_LEN random bytes for each key, of which the first 16
+ *	are its name, in the clear in each ticket; copied
+ * @len: their size, 1 to KDTLS_TICKET_KEYS_MAX keys
+ *
+ * The first key makes tickets, the others open older ones, which are renewed. May
+ * be called at any time: the new keys take the place of all before. To change keys
+ * give all processes the new one as second key; then as first, with the old one
+ * behind it; and take the old one away when a lifetime is over.
+ *
+ * Without a call, an endpoint makes its own keys, a new one for each lifetime.
+ *
+ * Return: 0; -EINVAL for a size or a number that cannot be, for two keys of one
+ * name, or a key of zeroes; -EOPNOTSUPP if the endpoint does not listen.
+ */
+int kdtls_endpoint_set_ticket_keys(struct kdtls_endpoint *ep, const void *keys,
+				   size_t len);
 
 /**
  * kdtls_connect() - open a session as a client, on an endpoint of its own
@@ -532,6 +608,7 @@ void kdtls_endpoint_set_busy(struct kdtls_endpoint *ep, int busy);
  * @handshakes_failed: handshakes that did not finish
  * @offloaded: sessions handed to the kernel, ever
  * @psk_unknown: handshakes of clients whose PSK identity was not known
+ * @resumed: handshakes that were abbreviated ones, of both kinds of sessions
  */
 struct kdtls_endpoint_info {
 	uint32_t	listening;
@@ -553,6 +630,7 @@ struct kdtls_endpoint_info {
 	uint64_t	handshakes_failed;
 	uint64_t	offloaded;
 	uint64_t	psk_unknown;
+	uint64_t	resumed;
 };
 
 /**

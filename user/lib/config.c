@@ -10,6 +10,7 @@
 #include "cookie.h"
 #include "flight.h"
 #include "log.h"
+#include "resume.h"
 
 struct kdtls_config *kdtls_config_new(void)
 {
@@ -23,6 +24,8 @@ struct kdtls_config *kdtls_config_new(void)
 	config->flight_ms = KDTLS_FLIGHT_MS;
 	config->cookie_ms = KDTLS_COOKIE_PERIOD_MS;
 	config->max_sessions = 10000;
+	config->session_cache = KDTLS_SESSION_CACHE;
+	config->session_s = KDTLS_SESSION_S;
 	return config;
 }
 

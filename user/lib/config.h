@@ -13,6 +13,9 @@
 
 #include "psk.h"
 
+/* Digest of the conditions under which sessions are opened: see resume.c. */
+#define KDTLS_CONTEXT_LEN	32
+
 /* A PEM input: a file's name, or its content. */
 struct kdtls_pem {
 	char	*path;
@@ -40,6 +43,9 @@ struct kdtls_config {
 	char			*keylog_path;
 	struct kdtls_psk	psk;
 	char			*srtp;
+	bool			no_tickets;
+	unsigned int		session_cache;
+	unsigned int		session_s;
 	struct kdtls_callbacks	cb;
 	void			*cb_arg;
 	int			(*hook)(SSL_CTX *ctx, void *arg);
@@ -59,5 +65,8 @@ int kdtls_config_number(struct kdtls_config *config, unsigned int *field,
 /* The SSL_CTX of a configuration; 0 or a negative errno value. */
 int kdtls_config_make_ctx(struct kdtls_config *config, bool server,
 			  SSL_CTX **ctx);
+
+/* The digest of one of these. */
+const u8 *kdtls_config_context(SSL_CTX *ctx);
 
 #endif /* KDTLS_CONFIG_H */

@@ -12,6 +12,7 @@
 #include "bio.h"
 #include "endpoint.h"
 #include "log.h"
+#include "resume.h"
 
 /* A server that has more addresses than these has one that works among them. */
 #define ADDRESSES_MAX 8
@@ -167,9 +168,17 @@ static int client_session(struct kdtls_endpoint *ep, const char *host,
 	return 0;
 }
 
+/* What a client offers to resume; @data is NULL for nothing. */
+struct blob {
+	const void	*data;
+	size_t		len;
+};
+
 static int begin(struct kdtls_endpoint *ep, const char *host,
-		 const char *service, struct kdtls_session **out)
+		 const char *service, struct blob blob,
+		 struct kdtls_session **out)
 {
+	const char *name = ep->config->server_name;
 	struct kdtls_session *s;
 	BIO *bio;
 	SSL *ssl;
@@ -183,9 +192,11 @@ static int begin(struct kdtls_endpoint *ep, const char *host,
 		kdtls_destroy(s);
 		return kdtls_fail_ssl(-ENOMEM, "cannot set a connection up");
 	}
+	err = kdtls_resume_begin(ssl, name ? name : host, blob.data, blob.len);
 	/* Whoever closes the session in a callback must leave it to us. */
 	ep->depth++;
-	err = kdtls_handshake_start(s, ssl, bio);
+	if (!err)
+		err = kdtls_handshake_start(s, ssl, bio);
 	ep->depth--;
 	if (err) {
 		SSL_free(ssl);
@@ -199,8 +210,9 @@ static int begin(struct kdtls_endpoint *ep, const char *host,
 	return 0;
 }
 
-int kdtls_endpoint_connect(struct kdtls_endpoint *ep, const char *host,
-			   const char *service, struct kdtls_session **out)
+static int open_session(struct kdtls_endpoint *ep, const char *host,
+			const char *service, struct blob blob,
+			struct kdtls_session **out)
 {
 	int err;
 
@@ -214,7 +226,26 @@ int kdtls_endpoint_connect(struct kdtls_endpoint *ep, const char *host,
 		if (err)
 			return err;
 	}
-	return begin(ep, host, service, out);
+	return begin(ep, host, service, blob, out);
+}
+
+int kdtls_endpoint_connect(struct kdtls_endpoint *ep, const char *host,
+			   const char *service, struct kdtls_session **out)
+{
+	const struct blob none = { .data = NULL };
+
+	return open_session(ep, host, service, none, out);
+}
+
+int kdtls_endpoint_resume(struct kdtls_endpoint *ep, const char *host,
+			  const char *service, const void *data, size_t len,
+			  struct kdtls_session **out)
+{
+	const struct blob blob = { .data = data, .len = len };
+
+	if (!data)
+		return kdtls_fail(-EINVAL, "there is nothing to resume: call kdtls_endpoint_connect()");
+	return open_session(ep, host, service, blob, out);
 }
 
 int kdtls_connect(struct kdtls_config *config, const char *host,

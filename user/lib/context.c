@@ -13,6 +13,7 @@
 
 #include "config.h"
 #include "log.h"
+#include "resume.h"
 #include "srtp.h"
 
 /*
@@ -29,6 +30,7 @@
 struct extra {
 	struct kdtls_config	*config;
 	int			keylog_fd;
+	u8			context[KDTLS_CONTEXT_LEN];
 };
 
 static int ex_index = -1;
@@ -270,7 +272,6 @@ static int pre_shared(struct kdtls_config *config, bool server, SSL_CTX *ctx)
 
 static int basics(struct kdtls_config *config, bool server, SSL_CTX *ctx)
 {
-	static const unsigned char id[] = "kdtls";
 	const char *list = suites(config, server);
 
 	SSL_CTX_set_min_proto_version(ctx, DTLS1_2_VERSION);
@@ -279,7 +280,6 @@ static int basics(struct kdtls_config *config, bool server, SSL_CTX *ctx)
 			    SSL_OP_NO_COMPRESSION | SSL_OP_NO_QUERY_MTU);
 	SSL_CTX_set_read_ahead(ctx, 1);
 	SSL_CTX_set_default_passwd_cb(ctx, no_password);
-	SSL_CTX_set_session_id_context(ctx, id, sizeof(id) - 1);
 	if (SSL_CTX_set_cipher_list(ctx, list) != 1)
 		return kdtls_fail_ssl(-EINVAL, "no cipher suite of \"%s\" can be used; see `openssl ciphers -tls1_2`",
 				      list);
@@ -321,13 +321,22 @@ static int complete(struct kdtls_config *config, bool server, SSL_CTX *ctx)
 		err = kdtls_srtp_setup(config->srtp, ctx);
 	if (!err)
 		err = keylog(config, ctx, x);
-	if (!err && config->hook) {
+	if (err)
+		return err;
+	kdtls_resume_setup(config, server, ctx);
+	if (config->hook) {
 		err = config->hook(ctx, config->hook_arg);
 		if (err < 0)
 			return kdtls_fail(err, "the program's SSL_CTX hook refused");
-		err = 0;
 	}
-	return err;
+	return kdtls_resume_bind(config, server, ctx, x->context);
+}
+
+const u8 *kdtls_config_context(SSL_CTX *ctx)
+{
+	struct extra *x = SSL_CTX_get_ex_data(ctx, ex_index);
+
+	return x->context;
 }
 
 int kdtls_config_make_ctx(struct kdtls_config *config, bool server,

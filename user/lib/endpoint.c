@@ -238,6 +238,7 @@ int kdtls_endpoint_destroy(struct kdtls_endpoint *ep)
 	if (ep->epfd >= 0)
 		close(ep->epfd);
 	kdtls_cookie_clear(&ep->jar);
+	kdtls_ticket_clear(&ep->tickets);
 	free(ep->timers.heap);
 	free(ep->hash);
 	if (ep->rx)

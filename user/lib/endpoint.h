@@ -6,6 +6,7 @@
 #include "config.h"
 #include "cookie.h"
 #include "session.h"
+#include "ticket.h"
 
 #define KDTLS_HASH_MIN	64
 
@@ -44,6 +45,7 @@ struct kdtls_stranger {
  * @bio: its BIO
  * @stranger: whose datagram @ssl looks at
  * @jar: cookies
+ * @tickets: keys of session tickets
  * @rx: buffer for what is received. A datagram that makes a session is done with
  *	before that session receives into it
  * @plain: buffer for OpenSSL's plaintext
@@ -73,6 +75,7 @@ struct kdtls_endpoint {
 	BIO			*bio;
 	struct kdtls_stranger	*stranger;
 	struct kdtls_cookie_jar	jar;
+	struct kdtls_ticket_ring tickets;
 	u8			*rx;
 	u8			*plain;
 	u8			*tx;

@@ -14,6 +14,7 @@
 #include "endpoint.h"
 #include "keys.h"
 #include "log.h"
+#include "resume.h"
 #include "track.h"
 
 /* Fragments after three and after five losses (RFC 6347 section 4.1.1.1). */
@@ -156,8 +157,11 @@ static void done(struct kdtls_session *s)
 	kdtls_io_gro(s->fd);
 	s->state = KDTLS_SESSION_OPEN;
 	kdtls_session_arm(s);
+	s->ep->info.resumed += s->resumed;
 	if (config->cb.handshake)
 		config->cb.handshake(s, config->cb_arg);
+	if (!s->dead && s->state == KDTLS_SESSION_OPEN)
+		kdtls_resume_tell(s);
 	if (s->dead)
 		return;
 	if (s->offloaded)

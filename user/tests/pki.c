@@ -93,3 +93,14 @@ void pki_trust(struct kdtls_config *config)
 {
 	cert_pem(config, kdtls_config_set_ca_pem);
 }
+
+bool pki_write(const char *path)
+{
+	BIO *out = BIO_new_file(path, "w");
+	bool ok = out && PEM_write_bio_X509(out, get("EC")->cert) &&
+		  PEM_write_bio_PrivateKey(out, get("EC")->key, NULL, NULL, 0,
+					   NULL, NULL);
+
+	BIO_free(out);
+	return ok;
+}

@@ -3,6 +3,8 @@
 #ifndef KDTLS_TEST_PKI_H
 #define KDTLS_TEST_PKI_H
 
+#include <stdbool.h>
+
 #include <openssl/ssl.h>
 
 #include <kdtls.h>
@@ -12,6 +14,9 @@ void pki_use(SSL_CTX *ctx, const char *kind);
 
 /* The EC identity in a configuration. */
 void pki_config(struct kdtls_config *config);
+
+/* The EC identity, certificate and key, into a file that is there. */
+bool pki_write(const char *path);
 
 /* Have a configuration trust it. */
 void pki_trust(struct kdtls_config *config);

@@ -261,6 +261,38 @@ static void bad_choices(void)
 	CHECK(strstr(w.error, "end"));
 }
 
+static ssize_t gives_up(struct kdtls_session *s, const char *hint,
+			char *identity, size_t identity_size, void *out,
+			size_t size, void *arg)
+{
+	struct world *w = arg;
+
+	strcpy(identity, "alice");
+	memcpy(out, key, sizeof(key));
+	kdtls_destroy(s);
+	w->s = NULL;
+	return sizeof(key);
+}
+
+/* Nothing more is said for a session that ended, though OpenSSL would. */
+static void client_gives_up(void)
+{
+	struct kdtls_config *server, *client;
+	struct world w = { .sessions = 0 };
+
+	server = psk_server(&w, KDTLS_OFFLOAD_OFF);
+	client = client_config(&w, KDTLS_OFFLOAD_OFF);
+	kdtls_config_set_handshake_timeout(server, 300);
+	kdtls_config_set_psk_choose(client, gives_up, &w);
+	NEED(world_open(&w, server, client, "127.0.0.1"));
+	NEED(!kdtls_endpoint_connect(w.client, "127.0.0.1", w.port, &w.s));
+	UNTIL(&w, w.closed == 1);
+	CHECK_EQ(w.server_opened, 0);
+	CHECK_EQ(w.server_close_err, -ETIMEDOUT);
+	CHECK_EQ(w.opened, 0);
+	world_end(&w);
+}
+
 /* ---- what strangers see ---- */
 
 #define SEEN_MAX 64
@@ -608,6 +640,7 @@ static const struct tap_test tests[] = {
 	{ "choices that cannot be", bad_choices },
 	{ "an unknown identity looks like a wrong key", unknown_looks_like_wrong },
 	{ "sessions end from within the callback", ended_inside },
+	{ "a client's session ends from within its callback", client_gives_up },
 	{ "ranges", ranges },
 	{ "the longest identity", longest },
 	{ "keys are wiped", wiped },

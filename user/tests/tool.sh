@@ -48,6 +48,9 @@ wrong_usage()
 {
 	wrong connect --psk-identity alice 127.0.0.1:1
 	wrong echo-server --psk-hint home
+	wrong echo-server --no-tickets --ticket-keys keys
+	wrong echo-server --session-cache 1000001
+	wrong echo-server --session-lifetime 0
 	wrong show nothing
 	wrong show sessions endpoints
 	wrong show --state

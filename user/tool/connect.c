@@ -23,6 +23,8 @@ static const char usage[] =
 "  --one-way             expect no echoes (the server runs with --sink)\n"
 "  --insecure            do not verify the server's certificate\n"
 "  --server-name NAME    name to ask for and to verify; default HOST\n"
+"  --session-file FILE   resume the session in FILE if there is one, and keep\n"
+"                        the new one there; it is as secret as a key\n"
 "  --psk-identity ID     whose key of --psk-file to use; default: the first\n";
 
 static const char after[] =
@@ -40,6 +42,7 @@ struct client {
 	char			*target;
 	const char		*server_name;
 	const char		*psk_identity;
+	const char		*session_file;
 	bool			insecure;
 	bool			bench;
 	bool			count_given;
@@ -57,7 +60,7 @@ struct client {
 
 enum { OPT_COUNT = OPT_OWN, OPT_BENCH, OPT_SIZE, OPT_TRAIN, OPT_OUTSTANDING,
 	OPT_ONE_WAY, OPT_INSECURE, OPT_SERVER_NAME,
-	OPT_PSK_IDENTITY };
+	OPT_PSK_IDENTITY, OPT_SESSION_FILE };
 
 static const struct option options[] = {
 	COMMON_OPTIONS,
@@ -70,6 +73,7 @@ static const struct option options[] = {
 	{ "insecure", no_argument, NULL, OPT_INSECURE },
 	{ "server-name", required_argument, NULL, OPT_SERVER_NAME },
 	{ "psk-identity", required_argument, NULL, OPT_PSK_IDENTITY },
+	{ "session-file", required_argument, NULL, OPT_SESSION_FILE },
 	{ NULL, 0, NULL, 0 },
 };
 
@@ -100,6 +104,9 @@ static int own_option(struct client *c, int opt, const char *arg)
 		return EXIT_OK;
 	case OPT_INSECURE:
 		c->insecure = true;
+		return EXIT_OK;
+	case OPT_SESSION_FILE:
+		c->session_file = arg;
 		return EXIT_OK;
 	case OPT_PSK_IDENTITY:
 		c->psk_identity = arg;
@@ -232,6 +239,15 @@ static void on_close(struct kdtls_session *s, int err, void *arg)
 		printf("the server closed the session\n");
 }
 
+static void on_resumption(struct kdtls_session *s, const void *blob, size_t len,
+			  void *arg)
+{
+	struct client *c = arg;
+
+	if (c->session_file)
+		secret_write(c->session_file, blob, len);
+}
+
 /* ---- standard input ---- */
 
 static void send_line(struct client *c, size_t len)
@@ -350,6 +366,7 @@ static struct kdtls_config *configure(struct client *c)
 		.train = on_train,
 		.close = on_close,
 		.error = on_error,
+		.resumption = on_resumption,
 	};
 	struct kdtls_config *config = common_config(&c->common);
 
@@ -365,6 +382,28 @@ static struct kdtls_config *configure(struct client *c)
 		return NULL;
 	}
 	return config;
+}
+
+/* Resume, or begin anew. */
+static int open_session(struct client *c, struct kdtls_endpoint *ep,
+			const char *host, const char *port)
+{
+	static unsigned char blob[KDTLS_RESUMPTION_MAX + 1];
+	ssize_t len = 0;
+	int err;
+
+	if (c->session_file)
+		len = secret_read(c->session_file, blob, KDTLS_RESUMPTION_MAX,
+				  true);
+	if (len <= 0)
+		return kdtls_endpoint_connect(ep, host, port, &c->session);
+	err = kdtls_endpoint_resume(ep, host, port, blob, (size_t)len,
+				    &c->session);
+	explicit_bzero(blob, sizeof(blob));
+	if (err != -EINVAL && err != -EPERM)
+		return err;
+	complain("%s is of no use: %s", c->session_file, kdtls_last_error());
+	return kdtls_endpoint_connect(ep, host, port, &c->session);
 }
 
 static int run(struct client *c)
@@ -387,13 +426,17 @@ static int run(struct client *c)
 	config = configure(c);
 	if (!config)
 		return EXIT_FAIL;
-	ret = kdtls_connect(config, host, port, &c->session);
+	ret = kdtls_endpoint_new(config, &ep);
 	kdtls_config_free(config);
 	if (ret) {
 		complain("%s", kdtls_last_error());
 		return EXIT_FAIL;
 	}
-	ep = kdtls_session_endpoint(c->session);
+	if (open_session(c, ep, host, port)) {
+		complain("%s", kdtls_last_error());
+		kdtls_endpoint_destroy(ep);
+		return EXIT_FAIL;
+	}
 	catch_signals();
 	ret = c->exchange ? measure(c, ep) : talk(c, ep);
 	shut_down(ep);

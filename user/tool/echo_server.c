@@ -16,6 +16,12 @@ static const char usage[] =
 "  --max-sessions N      leave after N sessions\n"
 "  --capacity N          sessions at a time; default 10000\n"
 "  --verify              demand a certificate that --ca vouches for\n"
+"  --no-tickets          give clients no session tickets\n"
+"  --ticket-keys FILE    keys of tickets, 80 bytes each, the first for new ones;\n"
+"                        default: random ones, not shared with other servers\n"
+"  --session-cache N     sessions to keep for clients without tickets, 0 to\n"
+"                        1000000; default 10000\n"
+"  --session-lifetime S  seconds that a session can be resumed; default 7200\n"
 "  --psk-hint TEXT       what tells clients which key of theirs to use\n";
 
 static const char after[] =
@@ -33,6 +39,11 @@ struct server {
 	const char	*listen;
 	const char	*psk_hint;
 	struct psk_keys	*keys;
+	const char	*ticket_keys;
+	bool		no_tickets;
+	bool		cache_given;
+	unsigned long	cache;
+	unsigned long	lifetime;
 	bool		sink;
 	bool		verify;
 	unsigned long	max_sessions;
@@ -42,7 +53,8 @@ struct server {
 };
 
 enum { OPT_LISTEN = OPT_OWN, OPT_SINK, OPT_ONCE, OPT_MAX, OPT_CAPACITY,
-	OPT_VERIFY, OPT_PSK_HINT };
+	OPT_VERIFY, OPT_PSK_HINT, OPT_NO_TICKETS, OPT_TICKET_KEYS,
+	OPT_SESSION_CACHE, OPT_SESSION_LIFETIME };
 
 static const struct option options[] = {
 	COMMON_OPTIONS,
@@ -53,6 +65,10 @@ static const struct option options[] = {
 	{ "capacity", required_argument, NULL, OPT_CAPACITY },
 	{ "verify", no_argument, NULL, OPT_VERIFY },
 	{ "psk-hint", required_argument, NULL, OPT_PSK_HINT },
+	{ "no-tickets", no_argument, NULL, OPT_NO_TICKETS },
+	{ "ticket-keys", required_argument, NULL, OPT_TICKET_KEYS },
+	{ "session-cache", required_argument, NULL, OPT_SESSION_CACHE },
+	{ "session-lifetime", required_argument, NULL, OPT_SESSION_LIFETIME },
 	{ NULL, 0, NULL, 0 },
 };
 
@@ -70,6 +86,19 @@ static int own_option(struct server *v, int opt, const char *arg)
 	case OPT_VERIFY:
 		v->verify = true;
 		return EXIT_OK;
+	case OPT_NO_TICKETS:
+		v->no_tickets = true;
+		return EXIT_OK;
+	case OPT_TICKET_KEYS:
+		v->ticket_keys = arg;
+		return EXIT_OK;
+	case OPT_SESSION_CACHE:
+		v->cache_given = true;
+		return number(command, "--session-cache", arg, 0, 1000000,
+			      &v->cache);
+	case OPT_SESSION_LIFETIME:
+		return number(command, "--session-lifetime", arg, 1, 604800,
+			      &v->lifetime);
 	case OPT_PSK_HINT:
 		v->psk_hint = arg;
 		return EXIT_OK;
@@ -106,6 +135,8 @@ static int parse(struct server *v, int argc, char **argv)
 			      argv[optind]);
 	if (v->psk_hint && !v->common.psk_file)
 		return misuse(v->common.command, "--psk-hint goes with --psk-file");
+	if (v->ticket_keys && v->no_tickets)
+		return misuse(v->common.command, "--ticket-keys and --no-tickets exclude each other");
 	return EXIT_OK;
 }
 
@@ -232,11 +263,37 @@ static struct kdtls_config *configure(struct server *v)
 					      (unsigned int)v->capacity);
 	if (v->verify)
 		kdtls_config_set_verify(config, KDTLS_VERIFY_REQUIRED);
+	if (v->no_tickets)
+		kdtls_config_set_tickets(config, 0);
+	if (v->cache_given)
+		kdtls_config_set_session_cache(config, (unsigned int)v->cache);
+	if (v->lifetime)
+		kdtls_config_set_session_lifetime(config,
+						  (unsigned int)v->lifetime);
 	if (identity(v, config)) {
 		kdtls_config_free(config);
 		return NULL;
 	}
 	return config;
+}
+
+/* 0, or a complaint. */
+static int share_tickets(const struct server *v, struct kdtls_endpoint *ep)
+{
+	unsigned char keys[KDTLS_TICKET_KEYS_MAX * KDTLS_TICKET_KEY_LEN + 1];
+	ssize_t len;
+	int err;
+
+	if (!v->ticket_keys)
+		return 0;
+	len = secret_read(v->ticket_keys, keys, sizeof(keys) - 1, false);
+	if (len < 0)
+		return -1;
+	err = kdtls_endpoint_set_ticket_keys(ep, keys, (size_t)len);
+	explicit_bzero(keys, sizeof(keys));
+	if (err)
+		complain("%s: %s", v->ticket_keys, kdtls_last_error());
+	return err;
 }
 
 static void announce(struct server *v, struct kdtls_endpoint *ep)
@@ -279,6 +336,7 @@ static void summary(struct server *v, struct kdtls_endpoint *ep)
 		printf("{\"event\":\"end\",\"sessions\":%llu,\"offloaded\":%llu,"
 		       "\"handshakes_failed\":%llu,\"cookies_sent\":%llu,"
 		       "\"dropped_junk\":%llu,\"dropped_limit\":%llu,\"psk_unknown\":%llu,"
+		       "\"resumed\":%llu,"
 		       "\"echoes_dropped\":%llu,\"packets_received\":%llu,"
 		       "\"bytes_received\":%llu,\"packets_sent\":%llu,"
 		       "\"bytes_sent\":%llu}\n",
@@ -289,6 +347,7 @@ static void summary(struct server *v, struct kdtls_endpoint *ep)
 		       (unsigned long long)i.dropped_junk,
 		       (unsigned long long)i.dropped_limit,
 		       (unsigned long long)i.psk_unknown,
+		       (unsigned long long)i.resumed,
 		       (unsigned long long)v->dropped,
 		       (unsigned long long)i.packets_received,
 		       (unsigned long long)i.bytes_received,
@@ -321,6 +380,10 @@ static int run(struct server *v)
 	kdtls_config_free(config);
 	if (ret) {
 		complain("%s", kdtls_last_error());
+		return EXIT_FAIL;
+	}
+	if (share_tickets(v, ep)) {
+		kdtls_endpoint_destroy(ep);
 		return EXIT_FAIL;
 	}
 	catch_signals();

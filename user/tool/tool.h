@@ -144,6 +144,18 @@ int psk_use(const struct psk_keys *keys, struct kdtls_config *config,
 int psk_serve(struct psk_keys *keys, struct kdtls_config *config,
 	      const char *hint);
 
+/* ---- keep.c ------------------------------------------------------------------- */
+
+/*
+ * Read a file of up to @size bytes into @buf, which has room for one more. Its
+ * size, 0 if it is not there and @may_miss, or -1 and a complaint.
+ */
+ssize_t secret_read(const char *path, unsigned char *buf, size_t size,
+		    bool may_miss);
+
+/* Write a file of mode 0600 in place of what was there, or complain. */
+void secret_write(const char *path, const unsigned char *buf, size_t len);
+
 /* ---- exchange.c: measured traffic of kdtls connect --------------------------- */
 
 struct exchange_opts {

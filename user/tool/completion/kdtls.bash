@@ -26,11 +26,11 @@ _kdtls_words()
 	case $1 in
 	echo-server)
 		echo "$tls --listen --sink --once --max-sessions --capacity --verify" \
-			'--psk-hint'
+			'--no-tickets --ticket-keys --session-cache --session-lifetime --psk-hint'
 		;;
 	connect)
 		echo "$tls --count --bench --size --train --outstanding --one-way" \
-			"--insecure --server-name --psk-identity"
+			"--insecure --server-name --session-file --psk-identity"
 		;;
 	show) echo 'endpoints sessions --endpoint --peer --state --json --help' ;;
 	session)
@@ -51,12 +51,12 @@ _kdtls()
 	COMPREPLY=()
 	((COMP_CWORD == 1)) || command=${COMP_WORDS[1]}
 	case $before in
-	--cert|--key|--ca|--keylog|--psk-file)
+	--cert|--key|--ca|--keylog|--psk-file|--ticket-keys|--session-file)
 		mapfile -t COMPREPLY < <(compgen -f -- "$word")
 		compopt -o filenames 2>/dev/null
 		return
 		;;
-	--json|--quiet|--help|--all|--sink|--once|--verify|--bench|--one-way|--insecure) ;;
+	--json|--quiet|--help|--all|--sink|--once|--no-tickets|--verify|--bench|--one-way|--insecure) ;;
 	--*)
 		values=$(_kdtls_values "$before") || return 0
 		# --state takes several of them.
