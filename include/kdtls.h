@@ -289,6 +289,17 @@ int kdtls_config_set_server_name(struct kdtls_config *config, const char *name);
  */
 int kdtls_config_set_ciphers(struct kdtls_config *config, const char *list);
 
+/*
+ * Groups for ECDHE, "X25519:P-256:P-384", and algorithms for signatures,
+ * "ECDSA+SHA256:RSA-PSS+SHA256": names that OpenSSL has, in order of preference.
+ * NULL for OpenSSL's own lists. -EINVAL also for names that it does not have.
+ *
+ * A client's groups are those that certificates may be on as well (RFC 8422 section
+ * 5.1.1): without P-256 among them it takes no certificate on that curve.
+ */
+int kdtls_config_set_groups(struct kdtls_config *config, const char *list);
+int kdtls_config_set_sigalgs(struct kdtls_config *config, const char *list);
+
 /* Protocols in order of preference, ended by NULL (RFC 7301). */
 int kdtls_config_set_alpn(struct kdtls_config *config,
 			  const char *const *protocols);
@@ -428,6 +439,30 @@ int kdtls_config_set_psk_find(struct kdtls_config *config,
  * -EBUSY, -ENOMEM.
  */
 int kdtls_config_set_srtp(struct kdtls_config *config, const char *profiles);
+
+/**
+ * kdtls_config_set_sni() - have a server choose by the name that is asked for
+ * @config: the configuration
+ * @choose: called when a client's handshake begins; NULL for none. @name is in
+ *	lower case, "" if the client asks for none, and any bytes but NUL: nobody
+ *	has looked at it. It may put another configuration to @chosen, and
+ *	returns 0, or a negative errno value, with which the session ends (the
+ *	client is told unrecognized_name)
+ * @arg: its last argument
+ *
+ * Of @chosen counts: certificate and key, trust and verification, cipher suites,
+ * signature algorithms, ALPN, SRTP, key log. All else is the endpoint's: callbacks,
+ * offload, times, limits, groups, pre-shared keys, tickets. It is read when it is
+ * first chosen; if it cannot be used that handshake fails. The endpoint keeps it
+ * until it is destroyed, and looks for it in a list: choose from a few hundreds.
+ *
+ * Return: 0 or -EBUSY.
+ */
+int kdtls_config_set_sni(struct kdtls_config *config,
+			 int (*choose)(struct kdtls_session *session,
+				       const char *name,
+				       struct kdtls_config **chosen, void *arg),
+			 void *arg);
 
 /*
  * Resumption: abbreviated handshakes, in which no certificate is looked at. So a
@@ -770,6 +805,10 @@ void kdtls_destroy(struct kdtls_session *session);
  * @psk_identity: the client's identity if a pre-shared key was used, "" if not
  *	and before the end of the handshake
  * @srtp: the negotiated SRTP protection profile, "" if there is none
+ * @server_name: the name that the client asks for (SNI), in lower case on a
+ *	server; "" if it asks for none
+ * @group: OpenSSL's name of the group that keys were agreed in, as "X25519" or
+ *	"prime256v1"; "" if there was none, and before the end of the handshake
  *
  * Strings live as long as the session.
  */
@@ -805,6 +844,8 @@ struct kdtls_session_info {
 	uint64_t	closing_at;
 	const char	*psk_identity;
 	const char	*srtp;
+	const char	*server_name;
+	const char	*group;
 };
 
 /**

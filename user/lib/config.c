@@ -57,6 +57,8 @@ void kdtls_config_free(struct kdtls_config *config)
 	free(config->keylog_path);
 	kdtls_psk_clear(&config->psk);
 	free(config->srtp);
+	free(config->groups);
+	free(config->sigalgs);
 	free(config);
 }
 

@@ -43,6 +43,12 @@ struct kdtls_config {
 	char			*keylog_path;
 	struct kdtls_psk	psk;
 	char			*srtp;
+	char			*groups;
+	char			*sigalgs;
+	int			(*sni)(struct kdtls_session *session,
+				       const char *name,
+				       struct kdtls_config **chosen, void *arg);
+	void			*sni_arg;
 	bool			no_tickets;
 	unsigned int		session_cache;
 	unsigned int		session_s;

@@ -187,6 +187,8 @@ static int begin(struct kdtls_endpoint *ep, const char *host,
 	err = client_session(ep, host, service, &s);
 	if (err)
 		return err;
+	if (!is_address(name ? name : host))
+		s->server_name = strdup(name ? name : host);
 	ssl = make_ssl(ep, host, &bio);
 	if (!ssl) {
 		kdtls_destroy(s);

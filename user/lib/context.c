@@ -12,8 +12,10 @@
 #include <openssl/ssl.h>
 
 #include "config.h"
+#include "groups.h"
 #include "log.h"
 #include "resume.h"
+#include "sni.h"
 #include "srtp.h"
 
 /*
@@ -317,6 +319,8 @@ static int complete(struct kdtls_config *config, bool server, SSL_CTX *ctx)
 		err = trust(config, server, ctx);
 	if (!err)
 		err = alpn(config, server, ctx);
+	if (!err)
+		err = kdtls_groups_setup(config, ctx);
 	if (!err && config->srtp)
 		err = kdtls_srtp_setup(config->srtp, ctx);
 	if (!err)
@@ -324,6 +328,8 @@ static int complete(struct kdtls_config *config, bool server, SSL_CTX *ctx)
 	if (err)
 		return err;
 	kdtls_resume_setup(config, server, ctx);
+	if (server)
+		kdtls_sni_setup(ctx);
 	if (config->hook) {
 		err = config->hook(ctx, config->hook_arg);
 		if (err < 0)

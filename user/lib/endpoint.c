@@ -231,6 +231,7 @@ int kdtls_endpoint_destroy(struct kdtls_endpoint *ep)
 		kdtls_endpoint_drop(ep, ep->sessions);
 	close_listener(ep);
 	SSL_free(ep->ssl);
+	kdtls_sni_clear(ep);
 	SSL_CTX_free(ep->ctx_server);
 	SSL_CTX_free(ep->ctx_client);
 	if (ep->timerfd >= 0)

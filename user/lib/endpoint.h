@@ -6,6 +6,7 @@
 #include "config.h"
 #include "cookie.h"
 #include "session.h"
+#include "sni.h"
 #include "ticket.h"
 
 #define KDTLS_HASH_MIN	64
@@ -27,6 +28,7 @@ struct kdtls_stranger {
  * @config: its configuration, a reference
  * @ctx_server: for its server sessions, or NULL
  * @ctx_client: for its client sessions, or NULL
+ * @named: configurations that clients chose by name
  * @epfd: epoll of everything
  * @timerfd: goes off with the first timer
  * @timer_source: @timerfd in the epoll
@@ -57,6 +59,7 @@ struct kdtls_endpoint {
 	struct kdtls_config	*config;
 	SSL_CTX			*ctx_server;
 	SSL_CTX			*ctx_client;
+	struct kdtls_named	*named;
 	int			epfd;
 	int			timerfd;
 	struct kdtls_source	timer_source;

@@ -5,6 +5,7 @@
 
 #include <openssl/bio.h>
 #include <openssl/err.h>
+#include <openssl/objects.h>
 #include <openssl/ssl.h>
 
 #include <linux/kdtls.h>
@@ -53,9 +54,19 @@ void kdtls_session_free(struct kdtls_session *s)
 	free(s->more);
 	free(s->alpn);
 	free(s->psk_identity);
+	free(s->server_name);
 	free(s->reason);
 	free(s->error);
 	free(s);
+}
+
+/* The group of a resumed session was that of the first one. */
+static const char *group_of(SSL *ssl)
+{
+	long nid = SSL_get_negotiated_group(ssl);
+
+	/* Those that OpenSSL has no number for are above. */
+	return nid > NID_undef && nid < 0x1000000 ? OBJ_nid2sn((int)nid) : NULL;
 }
 
 void kdtls_session_describe(struct kdtls_session *s, SSL *ssl)
@@ -69,6 +80,7 @@ void kdtls_session_describe(struct kdtls_session *s, SSL *ssl)
 	s->cipher_standard = SSL_CIPHER_standard_name(suite);
 	s->resumed = SSL_session_reused(ssl);
 	s->srtp = kdtls_srtp_agreed(ssl);
+	s->group = group_of(ssl);
 	s->handshake_completed_at = kdtls_now_real();
 	SSL_get0_alpn_selected(ssl, &alpn, &len);
 	if (len)
@@ -325,6 +337,8 @@ int kdtls_session_info(struct kdtls_session *s, struct kdtls_session_info *info,
 		.closing_at = s->closing_at,
 		.psk_identity = s->psk_identity ? s->psk_identity : "",
 		.srtp = s->srtp ? s->srtp->name : "",
+		.server_name = s->server_name ? s->server_name : "",
+		.group = s->group ? s->group : "",
 	};
 
 	s->carrier->info(s, &i);

@@ -91,6 +91,8 @@ extern const struct kdtls_carrier kdtls_carrier_handshake;
  * @cipher: name of the cipher suite
  * @cipher_standard: its name in RFCs
  * @alpn: the negotiated protocol, or NULL
+ * @server_name: the name that the client asks for, or NULL
+ * @group: name of the group that keys were agreed in, or NULL
  * @srtp: the negotiated profile, or NULL
  * @psk_identity: the identity that its key belongs to, or NULL
  * @reason: why it is not offloaded, or NULL
@@ -141,6 +143,8 @@ struct kdtls_session {
 	const char		*cipher;
 	const char		*cipher_standard;
 	char			*alpn;
+	char			*server_name;
+	const char		*group;
 	const struct kdtls_srtp_profile *srtp;
 	char			*psk_identity;
 	char			*reason;

@@ -61,7 +61,7 @@ void pki_use(SSL_CTX *ctx, const char *kind)
 	SSL_CTX_use_PrivateKey(ctx, id->key);
 }
 
-static void cert_pem(struct kdtls_config *config,
+static void cert_pem(struct kdtls_config *config, const char *kind,
 		     int (*set)(struct kdtls_config *config, const void *pem,
 				size_t len))
 {
@@ -69,29 +69,39 @@ static void cert_pem(struct kdtls_config *config,
 	char *p;
 	long n;
 
-	PEM_write_bio_X509(out, get("EC")->cert);
+	PEM_write_bio_X509(out, get(kind)->cert);
 	n = BIO_get_mem_data(out, &p);
 	set(config, p, (size_t)n);
 	BIO_free(out);
 }
 
-void pki_config(struct kdtls_config *config)
+static void both_pem(struct kdtls_config *config, const char *kind)
 {
 	BIO *out = BIO_new(BIO_s_mem());
 	char *p;
 	long n;
 
-	cert_pem(config, kdtls_config_set_cert_pem);
-	PEM_write_bio_PrivateKey(out, get("EC")->key, NULL, NULL, 0, NULL,
+	cert_pem(config, kind, kdtls_config_set_cert_pem);
+	PEM_write_bio_PrivateKey(out, get(kind)->key, NULL, NULL, 0, NULL,
 				 NULL);
 	n = BIO_get_mem_data(out, &p);
 	kdtls_config_set_key_pem(config, p, (size_t)n);
 	BIO_free(out);
 }
 
+void pki_config(struct kdtls_config *config)
+{
+	both_pem(config, "EC");
+}
+
+void pki_config_rsa(struct kdtls_config *config)
+{
+	both_pem(config, "RSA");
+}
+
 void pki_trust(struct kdtls_config *config)
 {
-	cert_pem(config, kdtls_config_set_ca_pem);
+	cert_pem(config, "EC", kdtls_config_set_ca_pem);
 }
 
 bool pki_write(const char *path)

@@ -15,6 +15,9 @@ void pki_use(SSL_CTX *ctx, const char *kind);
 /* The EC identity in a configuration. */
 void pki_config(struct kdtls_config *config);
 
+/* The RSA identity in a configuration. */
+void pki_config_rsa(struct kdtls_config *config);
+
 /* The EC identity, certificate and key, into a file that is there. */
 bool pki_write(const char *path);
 

@@ -102,6 +102,21 @@ refuses_keys()
 	result $? "a key file is refused: $words"
 }
 
+lists()
+{
+	local out
+
+	out=$("$kdtls" connect --groups nonsense 127.0.0.1:1 2>&1)
+	[[ $? == 1 && $out == *'no groups "nonsense"'* ]]
+	result $? 'groups that there are not'
+	out=$("$kdtls" connect --sigalgs nonsense 127.0.0.1:1 2>&1)
+	[[ $? == 1 && $out == *'no signature algorithms "nonsense"'* ]]
+	result $? 'signature algorithms that there are not'
+	out=$("$kdtls" connect --srtp nonsense 127.0.0.1:1 2>&1)
+	[[ $? == 1 && $out == *'"nonsense" is no SRTP profile'* ]]
+	result $? 'an SRTP profile that there is not'
+}
+
 key_files()
 {
 	refuses_keys 'line 1: it is not IDENTITY:KEY' 'alice\n'
@@ -155,6 +170,7 @@ completion()
 echo "TAP version 13"
 help
 wrong_usage
+lists
 key_files
 completion
 echo "1..$tests"

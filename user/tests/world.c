@@ -209,7 +209,8 @@ void turn(struct world *w)
 		kdtls_dispatch(w->server, 0);
 	if (w->proxy)
 		proxy_pump(w->proxy);
-	kdtls_dispatch(w->client, 1);
+	if (w->client)
+		kdtls_dispatch(w->client, 1);
 	if (w->proxy)
 		proxy_pump(w->proxy);
 }

@@ -12,6 +12,8 @@ const char common_help[] =
 "  --ca FILE             whom to trust, PEM\n"
 "  --cipher LIST         OpenSSL cipher list; default: the AEAD suites of kdtls,\n"
 "                        those with a tag of 8 bytes excepted\n"
+"  --groups LIST         groups for the key exchange, as X25519:P-256\n"
+"  --sigalgs LIST        signature algorithms, as ECDSA+SHA256:RSA-PSS+SHA256\n"
 "  --alpn LIST           protocols to negotiate, separated by commas\n"
 "  --psk-file FILE       pre-shared keys instead of certificates: lines\n"
 "                        IDENTITY:KEY, the key in hexadecimal\n"
@@ -91,6 +93,12 @@ int common_option(struct common *c, int opt, const char *arg)
 	case OPT_PSK_FILE:
 		c->psk_file = arg;
 		return EXIT_OK;
+	case OPT_GROUPS:
+		c->groups = arg;
+		return EXIT_OK;
+	case OPT_SIGALGS:
+		c->sigalgs = arg;
+		return EXIT_OK;
 	case OPT_SRTP:
 		c->srtp = arg;
 		return EXIT_OK;
@@ -158,6 +166,10 @@ static int fill(const struct common *c, struct kdtls_config *config)
 		err = kdtls_config_set_keylog_file(config, c->keylog);
 	if (!err && c->alpn)
 		err = set_alpn(config, c->alpn);
+	if (!err && c->groups)
+		err = kdtls_config_set_groups(config, c->groups);
+	if (!err && c->sigalgs)
+		err = kdtls_config_set_sigalgs(config, c->sigalgs);
 	if (!err && c->srtp)
 		err = kdtls_config_set_srtp(config, c->srtp);
 	if (!err && c->mtu)

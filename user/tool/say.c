@@ -128,6 +128,10 @@ void print_session(struct kdtls_session *session)
 	kdtls_session_info(session, &i, sizeof(i));
 	printf("%s%s%s  %s  %s%s", bold(), address_text(&i.peer), plain(),
 	       i.protocol, i.cipher, i.resumed ? "  resumed" : "");
+	if (i.server && *i.server_name) {
+		printf("  for ");
+		json_string(stdout, i.server_name);
+	}
 	if (*i.alpn)
 		printf("  alpn %s", i.alpn);
 	if (*i.srtp)
@@ -156,7 +160,10 @@ void json_session(FILE *out, struct kdtls_session *session)
 	json_string(out, i.offload_reason);
 	fprintf(out, ",\"alpn\":");
 	json_string(out, i.alpn);
-	fprintf(out, ",\"srtp\":\"%s\",\"psk_identity\":", i.srtp);
+	fprintf(out, ",\"server_name\":");
+	json_string(out, i.server_name);
+	fprintf(out, ",\"group\":\"%s\",\"srtp\":\"%s\",\"psk_identity\":",
+		i.group, i.srtp);
 	json_string(out, i.psk_identity);
 	fprintf(out, ",\"tx_epoch\":%u,\"rx_epoch\":%u,\"tx_seq\":%llu,"
 		"\"rx_seq\":%llu,\"overhead\":%u,\"max_payload\":%u,"

@@ -63,6 +63,8 @@ struct common {
 	const char		*alpn;
 	const char		*psk_file;
 	const char		*srtp;
+	const char		*groups;
+	const char		*sigalgs;
 	enum kdtls_offload	offload;
 	unsigned int		mtu;
 	unsigned int		window;
@@ -73,6 +75,7 @@ struct common {
 
 enum {
 	OPT_CERT = 256, OPT_KEY, OPT_CA, OPT_CIPHER, OPT_KEYLOG, OPT_ALPN, OPT_PSK_FILE, OPT_SRTP,
+	OPT_GROUPS, OPT_SIGALGS,
 	OPT_OFFLOAD, OPT_MTU, OPT_WINDOW, OPT_TIMEOUT, OPT_JSON, OPT_QUIET,
 	OPT_HELP, OPT_OWN
 };
@@ -86,6 +89,8 @@ enum {
 	{ "alpn", required_argument, NULL, OPT_ALPN }, \
 	{ "psk-file", required_argument, NULL, OPT_PSK_FILE }, \
 	{ "srtp", required_argument, NULL, OPT_SRTP }, \
+	{ "groups", required_argument, NULL, OPT_GROUPS }, \
+	{ "sigalgs", required_argument, NULL, OPT_SIGALGS }, \
 	{ "offload", required_argument, NULL, OPT_OFFLOAD }, \
 	{ "mtu", required_argument, NULL, OPT_MTU }, \
 	{ "window", required_argument, NULL, OPT_WINDOW }, \

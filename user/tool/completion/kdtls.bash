@@ -20,7 +20,7 @@ _kdtls_values()
 # Prints the options and arguments of a command.
 _kdtls_words()
 {
-	local tls='--cert --key --ca --cipher --alpn --psk-file --srtp --mtu --window --offload
+	local tls='--cert --key --ca --cipher --groups --sigalgs --alpn --psk-file --srtp --mtu --window --offload
 		--handshake-timeout --keylog --json --quiet --help'
 
 	case $1 in
