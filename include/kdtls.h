@@ -501,8 +501,13 @@ int kdtls_config_set_session_lifetime(struct kdtls_config *config,
  * Peers prove their address by a cookie before they cost anything (RFC 6347
  * section 4.2.1).
  *
+ * Nobody else has the address as long as the endpoint or a session of it does:
+ * also not on one of the addresses that an endpoint for any address stands for.
+ * Only a socket of the same user that asks for SO_REUSEPORT can join later.
+ *
  * Return: 0, -EINVAL for a configuration that cannot serve, -ENOPROTOOPT if
- * offload is required and there is no module, or what socket() and bind() say.
+ * offload is required and there is no module, -EADDRINUSE if another socket has
+ * the address, or what socket() and bind() say.
  */
 int kdtls_listen(struct kdtls_config *config, const char *host,
 		 const char *service, struct kdtls_endpoint **out);

@@ -287,6 +287,22 @@ void kdtls_listen_ready(struct kdtls_source *source)
 
 /* ---- public ---- */
 
+/*
+ * Nobody else may be on the address: a second server would get a part of the peers,
+ * and neither would know. So the listener binds alone, which is one step in the
+ * kernel and cannot be raced for. Only then does it let others in, for each peer
+ * gets a socket on the same address. From then on other sockets of the same user
+ * can come there as well, if they ask for SO_REUSEPORT, as no other server of this
+ * library does.
+ */
+static int bind_alone(int fd, const struct addrinfo *ai)
+{
+	if (bind(fd, ai->ai_addr, ai->ai_addrlen))
+		return -errno;
+	reuse(fd);
+	return 0;
+}
+
 static int open_one(struct kdtls_endpoint *ep, const struct addrinfo *ai)
 {
 	socklen_t len = sizeof(ep->address);
@@ -296,12 +312,11 @@ static int open_one(struct kdtls_endpoint *ep, const struct addrinfo *ai)
 
 	if (fd < 0)
 		return -errno;
-	reuse(fd);
-	if (bind(fd, ai->ai_addr, ai->ai_addrlen) ||
-	    getsockname(fd, (struct sockaddr *)&ep->address, &len)) {
+	err = bind_alone(fd, ai);
+	if (!err && getsockname(fd, (struct sockaddr *)&ep->address, &len))
 		err = -errno;
+	if (err)
 		goto close;
-	}
 	err = kdtls_io_want_local(fd, ai->ai_family);
 	if (err)
 		goto close;
@@ -334,10 +349,14 @@ static int open_listener(struct kdtls_endpoint *ep, const char *host,
 				  gai_strerror(err));
 	for (ai = list; ai; ai = ai->ai_next) {
 		err = open_one(ep, ai);
-		if (!err)
+		/* The next one would be where nobody looks for it. */
+		if (!err || err == -EADDRINUSE)
 			break;
 	}
 	freeaddrinfo(list);
+	if (err == -EADDRINUSE)
+		return kdtls_fail(err, "%s port %s is taken: another server, or the sessions of one that is closing, have it; see `ss -ulpn`",
+				  host ? host : "any address", service);
 	if (err)
 		return kdtls_fail(err, "cannot listen on %s port %s: %s",
 				  host ? host : "any address", service,
