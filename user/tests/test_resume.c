@@ -437,7 +437,11 @@ static void other_clients(void)
 		     named = { .sessions = 0 }, same = { .sessions = 0 };
 	struct kdtls_config *config;
 
-	NEED(open_world(&w, server_config(&w, KDTLS_OFFLOAD_OFF)));
+	/* The same trust, so that the demand is what differs. */
+	config = keeping_client(&w, KDTLS_OFFLOAD_OFF);
+	pki_trust(config);
+	NEED(world_open(&w, server_config(&w, KDTLS_OFFLOAD_OFF), config,
+			"127.0.0.1"));
 	CHECK_EQ(connects(&w, false), 0);
 
 	config = keeping_client(&strict, KDTLS_OFFLOAD_OFF);
@@ -450,6 +454,7 @@ static void other_clients(void)
 	CHECK(strstr(kdtls_last_error(), "configuration"));
 
 	config = keeping_client(&named, KDTLS_OFFLOAD_OFF);
+	pki_trust(config);
 	kdtls_config_set_server_name(config, "other.test");
 	NEED(!kdtls_endpoint_new(config, &named.client));
 	kdtls_config_free(config);
@@ -457,6 +462,7 @@ static void other_clients(void)
 	CHECK_EQ(offers(&named, kept, kept_len), -EPERM);
 
 	config = keeping_client(&same, KDTLS_OFFLOAD_AUTO);
+	pki_trust(config);
 	NEED(!kdtls_endpoint_new(config, &same.client));
 	kdtls_config_free(config);
 	memcpy(same.port, w.port, sizeof(w.port));
