@@ -328,7 +328,11 @@ int kdtls_config_set_cookie_period(struct kdtls_config *config,
 int kdtls_config_set_max_sessions(struct kdtls_config *config,
 				  unsigned int sessions);
 
-/* Append key log lines to a file of mode 0600. */
+/*
+ * Append key log lines to a file. It gets mode 0600, also if it was there; one that
+ * is another user's, or no file, fails the kdtls_listen() or kdtls_connect() with
+ * -EPERM or -EINVAL.
+ */
 int kdtls_config_set_keylog_file(struct kdtls_config *config, const char *path);
 
 /* What to call, and with what as last argument. */

@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <pthread.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 #include <sys/uio.h>
 #include <unistd.h>
 
@@ -234,14 +235,51 @@ static void on_keylog(const SSL *ssl, const char *line)
 		x->config->cb.keylog(line, x->config->cb_arg);
 }
 
+/*
+ * Whoever can read the file can read the sessions. It is opened without waiting, as
+ * a FIFO would have us do.
+ */
+static int keylog_open(const char *path)
+{
+	int fd = open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC |
+		      O_NOFOLLOW | O_NONBLOCK | O_NOCTTY, 0600);
+
+	if (fd < 0)
+		return kdtls_fail(-errno, "cannot open the key log %s: %s", path,
+				  strerror(errno));
+	return fd;
+}
+
+static int keylog_private(int fd, const char *path)
+{
+	struct stat st;
+
+	if (fstat(fd, &st))
+		return kdtls_fail(-errno, "the key log %s: %s", path,
+				  strerror(errno));
+	if (!S_ISREG(st.st_mode))
+		return kdtls_fail(-EINVAL, "the key log %s is no file", path);
+	if (st.st_uid != geteuid())
+		return kdtls_fail(-EPERM, "the key log %s belongs to another user, who can read it: name a new file",
+				  path);
+	if ((st.st_mode & 07777) != 0600 && fchmod(fd, 0600))
+		return kdtls_fail(-errno, "the key log %s can be read by others, and its mode cannot be changed: %s",
+				  path, strerror(errno));
+	return 0;
+}
+
 static int keylog(struct kdtls_config *config, SSL_CTX *ctx, struct extra *x)
 {
+	int err;
+
 	if (config->keylog_path) {
-		x->keylog_fd = open(config->keylog_path, O_WRONLY | O_APPEND |
-				    O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
-		if (x->keylog_fd < 0)
-			return kdtls_fail(-errno, "cannot open the key log %s: %s",
-					  config->keylog_path, strerror(errno));
+		err = keylog_open(config->keylog_path);
+		if (err < 0)
+			return err;
+		x->keylog_fd = err;
+		err = keylog_private(x->keylog_fd, config->keylog_path);
+		if (err)
+			return err;
 	}
 	if (config->keylog_path || config->cb.keylog)
 		SSL_CTX_set_keylog_callback(ctx, on_keylog);
