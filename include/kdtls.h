@@ -329,6 +329,17 @@ int kdtls_config_set_max_sessions(struct kdtls_config *config,
 				  unsigned int sessions);
 
 /*
+ * The same for one source: an IPv4 address, or the first 64 bits of an IPv6
+ * address. Sessions, unfinished ones included, and unfinished ones alone; 0 to
+ * 2147483647, default 0, no limit. Who is over it gets no answer. All link-local
+ * peers are one source, and so are all behind one NAT.
+ */
+int kdtls_config_set_max_source_sessions(struct kdtls_config *config,
+					 unsigned int sessions);
+int kdtls_config_set_max_source_handshakes(struct kdtls_config *config,
+					   unsigned int handshakes);
+
+/*
  * Append key log lines to a file. It gets mode 0600, also if it was there; one that
  * is another user's, or no file, fails the kdtls_listen() or kdtls_connect() with
  * -EPERM or -EINVAL.
@@ -647,12 +658,16 @@ void kdtls_endpoint_set_busy(struct kdtls_endpoint *ep, int busy);
  * @server_busy_count: ClientHellos refused because of @busy
  * @cookies_sent: HelloVerifyRequests
  * @dropped_junk: datagrams from strangers that were no ClientHello
- * @dropped_limit: ClientHellos refused because of a limit
+ * @dropped_limit: ClientHellos refused because of max_sessions, or because
+ *	there was no memory or no socket for a session
  * @dropped_stray: datagrams that no session could use
  * @handshakes_failed: handshakes that did not finish
  * @offloaded: sessions handed to the kernel, ever
  * @psk_unknown: handshakes of clients whose PSK identity was not known
  * @resumed: handshakes that were abbreviated ones, of both kinds of sessions
+ * @dropped_source: ClientHellos refused because of a limit for one source
+ * @dropped_closing: ClientHellos refused because the endpoint is closing
+ * @cookies_refused: ClientHellos with a cookie that is not, or no more, theirs
  */
 struct kdtls_endpoint_info {
 	uint32_t	listening;
@@ -675,6 +690,9 @@ struct kdtls_endpoint_info {
 	uint64_t	offloaded;
 	uint64_t	psk_unknown;
 	uint64_t	resumed;
+	uint64_t	dropped_source;
+	uint64_t	dropped_closing;
+	uint64_t	cookies_refused;
 };
 
 /**

@@ -40,6 +40,8 @@ struct kdtls_config {
 	unsigned int		flight_ms;
 	unsigned int		cookie_ms;
 	unsigned int		max_sessions;
+	unsigned int		source_sessions;
+	unsigned int		source_handshakes;
 	char			*keylog_path;
 	struct kdtls_psk	psk;
 	char			*srtp;

@@ -129,6 +129,7 @@ void kdtls_endpoint_drop(struct kdtls_endpoint *ep, struct kdtls_session *s)
 	epoll_ctl(ep->epfd, EPOLL_CTL_DEL, s->fd, NULL);
 	kdtls_timer_cancel(&ep->timers, &s->timer);
 	kdtls_table_del(ep, s);
+	kdtls_origin_del(ep, s);
 	*s->pprev = s->next;
 	if (s->next)
 		s->next->pprev = s->pprev;

@@ -5,6 +5,7 @@
 
 #include "config.h"
 #include "cookie.h"
+#include "origin.h"
 #include "session.h"
 #include "sni.h"
 #include "ticket.h"
@@ -39,6 +40,7 @@ struct kdtls_stranger {
  * @address: where it listens
  * @sessions: all sessions
  * @dead: sessions to be freed when nobody can point at them any more
+ * @origins: what each source has, if that is limited
  * @hash: server sessions by addresses
  * @hash_size: buckets, a power of two
  * @hash_n: sessions in it
@@ -70,6 +72,7 @@ struct kdtls_endpoint {
 	struct sockaddr_storage	address;
 	struct kdtls_session	*sessions;
 	struct kdtls_session	*dead;
+	struct kdtls_origins	origins;
 	struct kdtls_session	**hash;
 	size_t			hash_size;
 	size_t			hash_n;

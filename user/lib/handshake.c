@@ -156,6 +156,7 @@ static void done(struct kdtls_session *s)
 	}
 	kdtls_io_gro(s->fd);
 	s->state = KDTLS_SESSION_OPEN;
+	kdtls_origin_opened(s);
 	kdtls_session_arm(s);
 	s->ep->info.resumed += s->resumed;
 	if (config->cb.handshake)

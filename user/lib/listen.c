@@ -58,9 +58,12 @@ static int verify_cookie(SSL *ssl, const unsigned char *cookie,
 	/* The handshake asks again for what DTLSv1_listen() has seen. */
 	if (ssl != ep->ssl)
 		return 1;
-	return who && kdtls_cookie_check(&ep->jar, kdtls_now_ms(),
-					 (const struct sockaddr *)who->peer,
-					 &who->hello, cookie, len);
+	if (who && kdtls_cookie_check(&ep->jar, kdtls_now_ms(),
+				      (const struct sockaddr *)who->peer,
+				      &who->hello, cookie, len))
+		return 1;
+	ep->info.cookies_refused++;
+	return 0;
 }
 
 void kdtls_listen_setup(SSL_CTX *ctx, struct kdtls_endpoint *ep)
@@ -184,6 +187,10 @@ static struct kdtls_session *peer_session(struct kdtls_endpoint *ep,
 		kdtls_session_free(s);
 		return NULL;
 	}
+	if (kdtls_origin_add(ep, s)) {
+		kdtls_endpoint_drop(ep, s);
+		return NULL;
+	}
 	ep->info.server_sessions++;
 	return s;
 }
@@ -230,16 +237,23 @@ static void welcome(struct kdtls_endpoint *ep, struct kdtls_stranger *who)
 
 /* ---- the listener ---- */
 
-static bool refuse(struct kdtls_endpoint *ep)
+static bool refuse(struct kdtls_endpoint *ep,
+		   const struct sockaddr_storage *peer)
 {
-	if (ep->info.closing)
+	if (ep->info.closing) {
+		ep->info.dropped_closing++;
 		return true;
+	}
 	if (ep->info.busy) {
 		ep->info.server_busy_count++;
 		return true;
 	}
 	if (ep->info.session_count >= ep->config->max_sessions) {
 		ep->info.dropped_limit++;
+		return true;
+	}
+	if (!kdtls_origin_may(ep, peer)) {
+		ep->info.dropped_source++;
 		return true;
 	}
 	return false;
@@ -260,7 +274,7 @@ void kdtls_listen_input(struct kdtls_endpoint *ep, const u8 *buf, size_t len,
 		ep->info.dropped_junk++;
 		return;
 	}
-	if (!refuse(ep) && meet(ep, &who, buf, len))
+	if (!refuse(ep, peer) && meet(ep, &who, buf, len))
 		welcome(ep, &who);
 }
 

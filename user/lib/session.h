@@ -14,6 +14,7 @@
 #include "queue.h"
 #include "timer.h"
 
+struct kdtls_origin;
 struct kdtls_srtp_profile;
 struct kdtls_track;
 
@@ -57,6 +58,8 @@ extern const struct kdtls_carrier kdtls_carrier_handshake;
  * @pprev: in the endpoint's list
  * @hash_next: in the endpoint's table, for servers
  * @hashed: it is in the table
+ * @origin: what its source has, or NULL
+ * @origin_handshake: it counts there as an unfinished handshake
  * @carrier: who carries its records
  * @fd: its socket
  * @own_fd: the socket is closed with the session
@@ -109,6 +112,8 @@ struct kdtls_session {
 	struct kdtls_session	**pprev;
 	struct kdtls_session	*hash_next;
 	bool			hashed;
+	bool			origin_handshake;
+	struct kdtls_origin	*origin;
 	const struct kdtls_carrier *carrier;
 	int			fd;
 	bool			own_fd;

@@ -51,6 +51,8 @@ wrong_usage()
 	wrong echo-server --no-tickets --ticket-keys keys
 	wrong echo-server --session-cache 1000001
 	wrong echo-server --session-lifetime 0
+	wrong echo-server --source-sessions -1
+	wrong echo-server --source-handshakes x
 	wrong show nothing
 	wrong show sessions endpoints
 	wrong show --state

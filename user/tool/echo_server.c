@@ -15,6 +15,9 @@ static const char usage[] =
 "  --once                leave after one session\n"
 "  --max-sessions N      leave after N sessions\n"
 "  --capacity N          sessions at a time; default 10000\n"
+"  --source-sessions N   sessions of one source at a time: an IPv4 address, or\n"
+"                        an IPv6 /64; default 0, no limit\n"
+"  --source-handshakes N unfinished handshakes of one source; default 0, no limit\n"
 "  --verify              demand a certificate that --ca vouches for\n"
 "  --no-tickets          give clients no session tickets\n"
 "  --ticket-keys FILE    keys of tickets, 80 bytes each, the first for new ones;\n"
@@ -43,6 +46,8 @@ struct server {
 	bool		no_tickets;
 	bool		cache_given;
 	unsigned long	cache;
+	unsigned long	source_sessions;
+	unsigned long	source_handshakes;
 	unsigned long	lifetime;
 	bool		sink;
 	bool		verify;
@@ -54,7 +59,8 @@ struct server {
 
 enum { OPT_LISTEN = OPT_OWN, OPT_SINK, OPT_ONCE, OPT_MAX, OPT_CAPACITY,
 	OPT_VERIFY, OPT_PSK_HINT, OPT_NO_TICKETS, OPT_TICKET_KEYS,
-	OPT_SESSION_CACHE, OPT_SESSION_LIFETIME };
+	OPT_SESSION_CACHE, OPT_SESSION_LIFETIME, OPT_SOURCE_SESSIONS,
+	OPT_SOURCE_HANDSHAKES };
 
 static const struct option options[] = {
 	COMMON_OPTIONS,
@@ -69,6 +75,8 @@ static const struct option options[] = {
 	{ "ticket-keys", required_argument, NULL, OPT_TICKET_KEYS },
 	{ "session-cache", required_argument, NULL, OPT_SESSION_CACHE },
 	{ "session-lifetime", required_argument, NULL, OPT_SESSION_LIFETIME },
+	{ "source-sessions", required_argument, NULL, OPT_SOURCE_SESSIONS },
+	{ "source-handshakes", required_argument, NULL, OPT_SOURCE_HANDSHAKES },
 	{ NULL, 0, NULL, 0 },
 };
 
@@ -99,6 +107,12 @@ static int own_option(struct server *v, int opt, const char *arg)
 	case OPT_SESSION_LIFETIME:
 		return number(command, "--session-lifetime", arg, 1, 604800,
 			      &v->lifetime);
+	case OPT_SOURCE_SESSIONS:
+		return number(command, "--source-sessions", arg, 0, 1000000000,
+			      &v->source_sessions);
+	case OPT_SOURCE_HANDSHAKES:
+		return number(command, "--source-handshakes", arg, 0,
+			      1000000000, &v->source_handshakes);
 	case OPT_PSK_HINT:
 		v->psk_hint = arg;
 		return EXIT_OK;
@@ -261,6 +275,10 @@ static struct kdtls_config *configure(struct server *v)
 	if (v->capacity)
 		kdtls_config_set_max_sessions(config,
 					      (unsigned int)v->capacity);
+	kdtls_config_set_max_source_sessions(config,
+					     (unsigned int)v->source_sessions);
+	kdtls_config_set_max_source_handshakes(config,
+					       (unsigned int)v->source_handshakes);
 	if (v->verify)
 		kdtls_config_set_verify(config, KDTLS_VERIFY_REQUIRED);
 	if (v->no_tickets)
@@ -336,7 +354,8 @@ static void summary(struct server *v, struct kdtls_endpoint *ep)
 		printf("{\"event\":\"end\",\"sessions\":%llu,\"offloaded\":%llu,"
 		       "\"handshakes_failed\":%llu,\"cookies_sent\":%llu,"
 		       "\"dropped_junk\":%llu,\"dropped_limit\":%llu,\"psk_unknown\":%llu,"
-		       "\"resumed\":%llu,"
+		       "\"dropped_source\":%llu,\"dropped_closing\":%llu,"
+		       "\"cookies_refused\":%llu,\"resumed\":%llu,"
 		       "\"echoes_dropped\":%llu,\"packets_received\":%llu,"
 		       "\"bytes_received\":%llu,\"packets_sent\":%llu,"
 		       "\"bytes_sent\":%llu}\n",
@@ -347,6 +366,9 @@ static void summary(struct server *v, struct kdtls_endpoint *ep)
 		       (unsigned long long)i.dropped_junk,
 		       (unsigned long long)i.dropped_limit,
 		       (unsigned long long)i.psk_unknown,
+		       (unsigned long long)i.dropped_source,
+		       (unsigned long long)i.dropped_closing,
+		       (unsigned long long)i.cookies_refused,
 		       (unsigned long long)i.resumed,
 		       (unsigned long long)v->dropped,
 		       (unsigned long long)i.packets_received,

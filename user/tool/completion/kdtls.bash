@@ -26,6 +26,7 @@ _kdtls_words()
 	case $1 in
 	echo-server)
 		echo "$tls --listen --sink --once --max-sessions --capacity --verify" \
+			'--source-sessions --source-handshakes' \
 			'--no-tickets --ticket-keys --session-cache --session-lifetime --psk-hint'
 		;;
 	connect)
