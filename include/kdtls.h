@@ -210,7 +210,9 @@ enum kdtls_verify {
  * @train: several records of @segment bytes each, the last one shorter or
  *	equal, that came together. If it is NULL, @message gets them one by one
  * @close: the session is over: 0 for close_notify of either side, a negative
- *	errno value otherwise. It is the last call for this session, which is
+ *	errno value otherwise, of which -ETIMEDOUT is a handshake that took too
+ *	long, -ETIME a session that was idle, -ENOKEY one without a pre-shared
+ *	key, -EACCES a certificate that does not verify. It is the last call for this session, which is
  *	freed behind it
  * @error: something failed, in words. It comes before @close when the session
  *	ends by it. @session is NULL if it was the endpoint
@@ -319,6 +321,14 @@ int kdtls_config_set_handshake_timeout(struct kdtls_config *config,
 
 /* Milliseconds that the last flight can be asked for again; default 240000. */
 int kdtls_config_set_flight_time(struct kdtls_config *config, unsigned int ms);
+
+/*
+ * Milliseconds without application data in either direction until a session of an
+ * endpoint is closed: by close_notify for the peer, with -ETIME for us. 0 to
+ * 2147483647, default 0, never. What a program does with the session's socket by
+ * itself is not seen.
+ */
+int kdtls_config_set_idle_timeout(struct kdtls_config *config, unsigned int ms);
 
 /* Milliseconds between two cookie secrets; default 60000. */
 int kdtls_config_set_cookie_period(struct kdtls_config *config,
@@ -668,6 +678,7 @@ void kdtls_endpoint_set_busy(struct kdtls_endpoint *ep, int busy);
  * @dropped_source: ClientHellos refused because of a limit for one source
  * @dropped_closing: ClientHellos refused because the endpoint is closing
  * @cookies_refused: ClientHellos with a cookie that is not, or no more, theirs
+ * @idle_closed: sessions that kdtls_config_set_idle_timeout() ended
  */
 struct kdtls_endpoint_info {
 	uint32_t	listening;
@@ -693,6 +704,7 @@ struct kdtls_endpoint_info {
 	uint64_t	dropped_source;
 	uint64_t	dropped_closing;
 	uint64_t	cookies_refused;
+	uint64_t	idle_closed;
 };
 
 /**

@@ -38,6 +38,7 @@ struct kdtls_config {
 	unsigned int		window;
 	unsigned int		handshake_ms;
 	unsigned int		flight_ms;
+	unsigned int		idle_ms;
 	unsigned int		cookie_ms;
 	unsigned int		max_sessions;
 	unsigned int		source_sessions;

@@ -12,6 +12,7 @@
 #include "bio.h"
 #include "clock.h"
 #include "endpoint.h"
+#include "idle.h"
 #include "keys.h"
 #include "log.h"
 #include "resume.h"
@@ -157,6 +158,7 @@ static void done(struct kdtls_session *s)
 	kdtls_io_gro(s->fd);
 	s->state = KDTLS_SESSION_OPEN;
 	kdtls_origin_opened(s);
+	kdtls_idle_touch(s);
 	kdtls_session_arm(s);
 	s->ep->info.resumed += s->resumed;
 	if (config->cb.handshake)

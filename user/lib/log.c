@@ -79,6 +79,8 @@ const char *kdtls_strerror(int err)
 		return "the peer ended the session with a fatal alert";
 	case EDEADLK:
 		return "not from within a callback of the same endpoint";
+	case ETIME:
+		return "no application data came or went for the idle time";
 	case ENOKEY:
 		return "there is no pre-shared key for this identity";
 	case ETIMEDOUT:

@@ -12,6 +12,7 @@
 
 #include "clock.h"
 #include "endpoint.h"
+#include "idle.h"
 #include "log.h"
 #include "srtp.h"
 
@@ -105,6 +106,7 @@ void kdtls_session_deliver(struct kdtls_session *s, const void *buf,
 	const u8 *p = buf;
 	size_t n;
 
+	kdtls_idle_touch(s);
 	n = len > segment ? (len + segment - 1) / segment : 1;
 	s->messages_received += n;
 	s->bytes_received += len;
@@ -187,6 +189,12 @@ int kdtls_session_alert(struct kdtls_session *s, const u8 *buf, size_t len)
 
 /* ---- timers ---- */
 
+/* 0 is never. */
+static u64 sooner(u64 a, u64 b)
+{
+	return !b || (a && a < b) ? a : b;
+}
+
 static u64 next_due(const struct kdtls_session *s)
 {
 	if (s->state == KDTLS_SESSION_CLOSED)
@@ -194,9 +202,8 @@ static u64 next_due(const struct kdtls_session *s)
 	if (s->state == KDTLS_SESSION_HANDSHAKE)
 		return s->retransmit && s->retransmit < s->deadline ?
 			s->retransmit : s->deadline;
-	if (s->flight.finished_len)
-		return s->flight.expires;
-	return 0;
+	return sooner(s->flight.finished_len ? s->flight.expires : 0,
+		      kdtls_idle_due(s));
 }
 
 void kdtls_session_arm(struct kdtls_session *s)
@@ -212,6 +219,18 @@ void kdtls_session_arm(struct kdtls_session *s)
 	kdtls_endpoint_rearm(s->ep);
 }
 
+static void open_expired(struct kdtls_session *s, u64 now)
+{
+	u64 idle = kdtls_idle_due(s);
+
+	if (s->flight.finished_len && now >= s->flight.expires)
+		kdtls_flight_clear(&s->flight);
+	if (idle && now >= idle)
+		kdtls_idle_close(s);
+	else
+		kdtls_session_arm(s);
+}
+
 void kdtls_session_expired(struct kdtls_session *s, u64 now)
 {
 	switch (s->state) {
@@ -222,8 +241,7 @@ void kdtls_session_expired(struct kdtls_session *s, u64 now)
 		kdtls_handshake_expired(s, now);
 		return;
 	default:
-		kdtls_flight_clear(&s->flight);
-		kdtls_session_arm(s);
+		open_expired(s, now);
 	}
 }
 
@@ -244,6 +262,7 @@ static void count_sent(struct kdtls_session *s, size_t records, size_t bytes)
 	s->bytes_sent += bytes;
 	if (!s->ep)
 		return;
+	kdtls_idle_touch(s);
 	s->ep->info.packets_sent += records;
 	s->ep->info.bytes_sent += bytes;
 }

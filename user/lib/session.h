@@ -86,6 +86,7 @@ extern const struct kdtls_carrier kdtls_carrier_handshake;
  * @pending: data that OpenSSL held at the handover
  * @flight: the last flight, if it was ours
  * @deadline: when the handshake must be finished
+ * @active: when application data last came or went, if that is limited
  * @retransmit: when OpenSSL wants to send the flight again; 0 for never
  * @timeouts: how often it did without an answer
  * @batch: datagrams of a train gathered from OpenSSL, NULL outside of one
@@ -140,6 +141,7 @@ struct kdtls_session {
 	struct kdtls_queue	pending;
 	struct kdtls_flight	flight;
 	u64			deadline;
+	u64			active;
 	u64			retransmit;
 	unsigned int		timeouts;
 	u8			*batch;

@@ -66,7 +66,7 @@ static void sessions(void)
 	server = server_config(&w, KDTLS_OFFLOAD_AUTO);
 	client = client_config(&w, KDTLS_OFFLOAD_OFF);
 	CHECK_EQ(kdtls_config_set_max_source_sessions(server, 2), 0);
-	kdtls_config_set_handshake_timeout(client, 400);
+	kdtls_config_set_handshake_timeout(client, 1500);
 	NEED(world_open(&w, server, client, "127.0.0.1"));
 	CHECK(opens(&w, "127.0.0.5"));
 	first = w.s;
@@ -114,9 +114,9 @@ static void handshakes(void)
 	server = server_config(&w, KDTLS_OFFLOAD_OFF);
 	client = client_config(&w, KDTLS_OFFLOAD_OFF);
 	kdtls_config_set_psk_find(server, nobody, NULL);
-	kdtls_config_set_handshake_timeout(server, 1500);
+	kdtls_config_set_handshake_timeout(server, 8000);
 	CHECK_EQ(kdtls_config_set_max_source_handshakes(server, 2), 0);
-	kdtls_config_set_handshake_timeout(client, 400);
+	kdtls_config_set_handshake_timeout(client, 1500);
 	NEED(world_open(&w, server, client, "127.0.0.1"));
 
 	client = client_config(&hang, KDTLS_OFFLOAD_OFF);

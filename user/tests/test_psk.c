@@ -282,13 +282,14 @@ static void client_gives_up(void)
 
 	server = psk_server(&w, KDTLS_OFFLOAD_OFF);
 	client = client_config(&w, KDTLS_OFFLOAD_OFF);
-	kdtls_config_set_handshake_timeout(server, 300);
+	kdtls_config_set_handshake_timeout(server, 1500);
 	kdtls_config_set_psk_choose(client, gives_up, &w);
 	NEED(world_open(&w, server, client, "127.0.0.1"));
 	NEED(!kdtls_endpoint_connect(w.client, "127.0.0.1", w.port, &w.s));
 	UNTIL(&w, w.closed == 1);
 	CHECK_EQ(w.server_opened, 0);
-	CHECK_EQ(w.server_close_err, -ETIMEDOUT);
+	/* It is told by ICMP, or by time. */
+	CHECK(w.server_close_err < 0);
 	CHECK_EQ(w.opened, 0);
 	world_end(&w);
 }
@@ -326,8 +327,8 @@ static void fruitless(const char *identity, const u8 *with, size_t len,
 	server = psk_server(&w, KDTLS_OFFLOAD_OFF);
 	client = client_config(&w, KDTLS_OFFLOAD_OFF);
 	kdtls_config_set_psk_identity(client, identity, with, len);
-	kdtls_config_set_handshake_timeout(server, 300);
-	kdtls_config_set_handshake_timeout(client, 500);
+	kdtls_config_set_handshake_timeout(server, 1500);
+	kdtls_config_set_handshake_timeout(client, 2500);
 	NEED(world_open(&w, server, client, "127.0.0.1"));
 	NEED(!proxy_open(&x, w.port));
 	w.proxy = &x;
@@ -411,7 +412,7 @@ static void ended_inside(void)
 		server = psk_server(&w, KDTLS_OFFLOAD_OFF);
 		kdtls_config_set_psk_find(server, ends, &w);
 		client = psk_client(&w, "alice", KDTLS_OFFLOAD_OFF);
-		kdtls_config_set_handshake_timeout(client, 300);
+		kdtls_config_set_handshake_timeout(client, 1500);
 		NEED(world_open(&w, server, client, "127.0.0.1"));
 		NEED(!kdtls_endpoint_connect(w.client, "127.0.0.1", w.port,
 					     &w.s));
@@ -481,7 +482,7 @@ static void longest(void)
 	server = psk_server(&w, KDTLS_OFFLOAD_OFF);
 	client = psk_client(&w, name, KDTLS_OFFLOAD_OFF);
 	kdtls_config_set_psk_hint(server, name);
-	kdtls_config_set_handshake_timeout(client, 300);
+	kdtls_config_set_handshake_timeout(client, 1500);
 	NEED(world_open(&w, server, client, "127.0.0.1"));
 	NEED(!kdtls_endpoint_connect(w.client, "127.0.0.1", w.port, &w.s));
 	UNTIL(&w, w.closed == 1);

@@ -52,6 +52,7 @@ wrong_usage()
 	wrong echo-server --session-cache 1000001
 	wrong echo-server --session-lifetime 0
 	wrong echo-server --source-sessions -1
+	wrong echo-server --idle-timeout 2147484
 	wrong echo-server --source-handshakes x
 	wrong show nothing
 	wrong show sessions endpoints

@@ -355,7 +355,7 @@ static void summary(struct server *v, struct kdtls_endpoint *ep)
 		       "\"handshakes_failed\":%llu,\"cookies_sent\":%llu,"
 		       "\"dropped_junk\":%llu,\"dropped_limit\":%llu,\"psk_unknown\":%llu,"
 		       "\"dropped_source\":%llu,\"dropped_closing\":%llu,"
-		       "\"cookies_refused\":%llu,\"resumed\":%llu,"
+		       "\"idle_closed\":%llu,\"cookies_refused\":%llu,\"resumed\":%llu,"
 		       "\"echoes_dropped\":%llu,\"packets_received\":%llu,"
 		       "\"bytes_received\":%llu,\"packets_sent\":%llu,"
 		       "\"bytes_sent\":%llu}\n",
@@ -368,6 +368,7 @@ static void summary(struct server *v, struct kdtls_endpoint *ep)
 		       (unsigned long long)i.psk_unknown,
 		       (unsigned long long)i.dropped_source,
 		       (unsigned long long)i.dropped_closing,
+		       (unsigned long long)i.idle_closed,
 		       (unsigned long long)i.cookies_refused,
 		       (unsigned long long)i.resumed,
 		       (unsigned long long)v->dropped,

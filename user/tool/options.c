@@ -25,6 +25,8 @@ const char common_help[] =
 "  --offload MODE        auto: the kernel if it can, else OpenSSL (default);\n"
 "                        require: the kernel or nothing; off: OpenSSL\n"
 "  --handshake-timeout S seconds until a handshake is given up; default 30\n"
+"  --idle-timeout S      seconds without data until a session is closed; default\n"
+"                        0, never\n"
 "  --keylog FILE         append key log lines, for Wireshark\n"
 "  --json                one JSON object a line instead of text\n"
 "  --quiet               errors and results only\n"
@@ -112,6 +114,9 @@ int common_option(struct common *c, int opt, const char *arg)
 	case OPT_TIMEOUT:
 		return set_number(c, "--handshake-timeout", arg, 1, 86400,
 				  &c->timeout);
+	case OPT_IDLE:
+		return set_number(c, "--idle-timeout", arg, 0, 2147483,
+				  &c->idle);
 	case OPT_JSON:
 		c->json = true;
 		return EXIT_OK;
@@ -179,6 +184,8 @@ static int fill(const struct common *c, struct kdtls_config *config)
 	if (!err && c->timeout)
 		err = kdtls_config_set_handshake_timeout(config,
 							 c->timeout * 1000);
+	if (!err)
+		err = kdtls_config_set_idle_timeout(config, c->idle * 1000);
 	return err;
 }
 

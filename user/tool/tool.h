@@ -69,6 +69,7 @@ struct common {
 	unsigned int		mtu;
 	unsigned int		window;
 	unsigned int		timeout;
+	unsigned int		idle;
 	bool			json;
 	bool			quiet;
 };
@@ -76,7 +77,7 @@ struct common {
 enum {
 	OPT_CERT = 256, OPT_KEY, OPT_CA, OPT_CIPHER, OPT_KEYLOG, OPT_ALPN, OPT_PSK_FILE, OPT_SRTP,
 	OPT_GROUPS, OPT_SIGALGS,
-	OPT_OFFLOAD, OPT_MTU, OPT_WINDOW, OPT_TIMEOUT, OPT_JSON, OPT_QUIET,
+	OPT_OFFLOAD, OPT_MTU, OPT_WINDOW, OPT_TIMEOUT, OPT_IDLE, OPT_JSON, OPT_QUIET,
 	OPT_HELP, OPT_OWN
 };
 
@@ -95,6 +96,7 @@ enum {
 	{ "mtu", required_argument, NULL, OPT_MTU }, \
 	{ "window", required_argument, NULL, OPT_WINDOW }, \
 	{ "handshake-timeout", required_argument, NULL, OPT_TIMEOUT }, \
+	{ "idle-timeout", required_argument, NULL, OPT_IDLE }, \
 	{ "json", no_argument, NULL, OPT_JSON }, \
 	{ "quiet", no_argument, NULL, OPT_QUIET }, \
 	{ "help", no_argument, NULL, OPT_HELP }

@@ -21,7 +21,7 @@ _kdtls_values()
 _kdtls_words()
 {
 	local tls='--cert --key --ca --cipher --groups --sigalgs --alpn --psk-file --srtp --mtu --window --offload
-		--handshake-timeout --keylog --json --quiet --help'
+		--handshake-timeout --idle-timeout --keylog --json --quiet --help'
 
 	case $1 in
 	echo-server)
