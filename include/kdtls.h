@@ -212,8 +212,8 @@ enum kdtls_verify {
  * @close: the session is over: 0 for close_notify of either side, a negative
  *	errno value otherwise, of which -ETIMEDOUT is a handshake that took too
  *	long, -ETIME a session that was idle, -ENOKEY one without a pre-shared
- *	key, -EACCES a certificate that does not verify. It is the last call for this session, which is
- *	freed behind it
+ *	key, -EACCES a certificate that does not verify. It is the last call for
+ *	this session, which is freed behind it
  * @error: something failed, in words. It comes before @close when the session
  *	ends by it. @session is NULL if it was the endpoint
  * @keylog: a line of the NSS key log format

@@ -8,7 +8,7 @@
 
 #include "world.h"
 
-static char dir[] = "/tmp/kdtls-keylog-XXXXXX", path[64];
+static char dir[32], path[64];
 
 static void file_name(const char *name)
 {
@@ -132,6 +132,7 @@ int main(void)
 	int ret;
 
 	world_begin();
+	strcpy(dir, "/tmp/kdtls-keylog-XXXXXX");
 	if (!mkdtemp(dir))
 		return 1;
 	ret = tap_run(tests, sizeof(tests) / sizeof(tests[0]));

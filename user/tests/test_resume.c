@@ -529,10 +529,6 @@ static bool serve_them(struct world *w, char *port, size_t size)
 static void openssl_client(void)
 {
 	char port[8], at[32], file[] = "/tmp/kdtls-session-XXXXXX";
-	const char *argv[] = {
-		"openssl", "s_client", "-dtls1_2", "-connect", at,
-		"-sess_out", file, NULL,
-	};
 	struct world w = { .sessions = 0 };
 	struct kdtls_session_info i;
 	static struct peer p;
@@ -546,6 +542,11 @@ static void openssl_client(void)
 	NEED(serve_them(&w, port, sizeof(port)));
 	snprintf(at, sizeof(at), "127.0.0.1:%s", port);
 	for (n = 0; n < 2; n++) {
+		const char *const argv[] = {
+			"openssl", "s_client", "-dtls1_2", "-connect", at,
+			n ? "-sess_in" : "-sess_out", file, NULL,
+		};
+
 		NEED(peer_start(&p, argv));
 		UNTIL(&w, w.server_opened == n + 1);
 		NEED(w.peer);
@@ -558,7 +559,6 @@ static void openssl_client(void)
 		peer_type(&p, "Q\n");
 		UNTIL(&w, w.closed == n + 1);
 		peer_end(&p);
-		argv[5] = "-sess_in";
 	}
 	unlink(file);
 	world_end(&w);
