@@ -212,7 +212,8 @@ static int on_family(const struct nlmsghdr *nlh, void *data)
 
 int kdtls_netlink_open(struct kdtls_netlink *nl)
 {
-	char buf[KDTLS_NETLINK_REQUEST];
+	/* Padding behind a string goes out as it is. */
+	char buf[KDTLS_NETLINK_REQUEST] = { 0 };
 	struct nlmsghdr *nlh;
 	int err = start(nl);
 
