@@ -227,6 +227,14 @@ static void kdtls_pool_free(struct work_struct *work)
 }
 
 static DECLARE_WORK(kdtls_pool_work, kdtls_pool_free);
+/* One that can go on when there is no memory for another worker. */
+static struct workqueue_struct *kdtls_pool_queue;
+
+/* What a call has at this moment would have to be made again at once. */
+static bool kdtls_context_in_use(const struct kdtls_context *context)
+{
+	return READ_ONCE(context->used) || refcount_read(&context->refs) > 1;
+}
 
 /*
  * Looks at @most of them and takes those that nobody used lately, or all if
@@ -244,7 +252,7 @@ static unsigned long kdtls_pool_take(unsigned long most, bool used_too)
 						   struct kdtls_context, node);
 		if (!context)
 			break;
-		if (!used_too && READ_ONCE(context->used)) {
+		if (!used_too && kdtls_context_in_use(context)) {
 			WRITE_ONCE(context->used, false);
 			list_move_tail(&context->node, &kdtls_pool);
 			continue;
@@ -255,7 +263,7 @@ static unsigned long kdtls_pool_take(unsigned long most, bool used_too)
 	}
 	spin_unlock(&kdtls_pool_lock);
 	if (taken)
-		schedule_work(&kdtls_pool_work);
+		queue_work(kdtls_pool_queue, &kdtls_pool_work);
 	return taken;
 }
 
@@ -268,7 +276,8 @@ static unsigned long kdtls_pool_can_free(struct shrinker *shrinker,
 static unsigned long kdtls_pool_shrink(struct shrinker *shrinker,
 				       struct shrink_control *control)
 {
-	return kdtls_pool_take(control->nr_to_scan, false) ?: SHRINK_STOP;
+	/* To have only cleared marks is progress, too: no SHRINK_STOP. */
+	return kdtls_pool_take(control->nr_to_scan, false);
 }
 
 static struct kdtls_shrinker kdtls_pool_shrinker;
@@ -294,7 +303,8 @@ static int kdtls_contexts_set(const char *value, const struct kernel_param *para
 		limit = READ_ONCE(kdtls_contexts);
 		if (count <= limit)
 			return 0;
-		kdtls_pool_take(min(count - limit, 64U), true);
+		if (!kdtls_pool_take(min(count - limit, 64U), true))
+			return 0;
 		cond_resched();
 	}
 }
@@ -307,20 +317,45 @@ static const struct kernel_param_ops kdtls_contexts_ops = {
 module_param_cb(contexts, &kdtls_contexts_ops, &kdtls_contexts, 0644);
 MODULE_PARM_DESC(contexts,
 		 "expanded keys of endpoint sessions at most (a 16th of the memory)");
-module_param_named(contexts_lent, kdtls_pool_count, uint, 0444);
-MODULE_PARM_DESC(contexts_lent, "how many there are");
+/* The mode speaks of sysfs alone: whoever loads the module could set it. */
+static int kdtls_contexts_lent_set(const char *value,
+				   const struct kernel_param *param)
+{
+	return -EPERM;
+}
+
+static const struct kernel_param_ops kdtls_contexts_lent_ops = {
+	.set = kdtls_contexts_lent_set,
+	.get = param_get_uint,
+};
+
+module_param_cb(contexts_lent, &kdtls_contexts_lent_ops, &kdtls_pool_count,
+		0444);
+MODULE_PARM_DESC(contexts_lent, "how many there are; only to be read");
 
 int __init kdtls_context_init(void)
 {
+	int err;
+
 	if (!kdtls_contexts)
 		kdtls_contexts = kdtls_contexts_of_memory();
-	return kdtls_shrinker_add(&kdtls_pool_shrinker, kdtls_pool_can_free,
-				  kdtls_pool_shrink, "kdtls-contexts");
+	kdtls_pool_queue = alloc_workqueue("kdtls-contexts",
+					   WQ_UNBOUND | WQ_MEM_RECLAIM, 1);
+	if (!kdtls_pool_queue)
+		return -ENOMEM;
+	err = kdtls_shrinker_add(&kdtls_pool_shrinker, kdtls_pool_can_free,
+				 kdtls_pool_shrink, "kdtls-contexts");
+	if (err)
+		destroy_workqueue(kdtls_pool_queue);
+	return err;
 }
 
 /* No session is there any more. */
 void kdtls_context_exit(void)
 {
 	kdtls_shrinker_del(&kdtls_pool_shrinker);
-	flush_work(&kdtls_pool_work);
+	/* The parameter may be being written; who comes later finds nothing. */
+	kernel_param_lock(THIS_MODULE);
+	kernel_param_unlock(THIS_MODULE);
+	destroy_workqueue(kdtls_pool_queue);
 }

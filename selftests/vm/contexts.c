@@ -11,6 +11,7 @@
 #include "group.h"
 
 #define PEERS		12
+#define MANY		1000
 #define PARAMETERS	"/sys/module/kdtls/parameters/"
 
 static void write_text(const char *path, const char *text)
@@ -150,14 +151,31 @@ TEST_F(contexts, parameter)
 	EXPECT_TRUE(all_echo(&self->g, self->peer));
 }
 
-/* What was used lately stays the first time. */
+/* Sessions with peers that only listen: more than are looked at in one go. */
+static void send_to_many(struct group *g)
+{
+	struct peer p;
+	int i;
+
+	fake_peer(&p, g, 1);
+	for (i = 0; i < MANY; i++) {
+		fake_port(&p, 20000 + i);
+		if (session_new(g, &p, 0) || peer_send_id(g->fd[0], &p, 50, i) != 50)
+			die("session %d", i);
+	}
+	oracle_free(&p.p.out);
+	oracle_free(&p.p.in);
+}
+
 TEST_F(contexts, memory_is_short)
 {
 	struct group *g = &self->g;
 	int i;
 
 	EXPECT_TRUE(all_echo(g, self->peer));
-	for (i = 0; i < 10 && lent(); i++)
+	send_to_many(g);
+	EXPECT_EQ(2 * PEERS + MANY, lent());
+	for (i = 0; i < 3 && lent(); i++)
 		write_text("/proc/sys/vm/drop_caches", "2");
 	EXPECT_EQ(0, lent());
 	EXPECT_TRUE(all_echo(g, self->peer));
