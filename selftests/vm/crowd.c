@@ -653,16 +653,21 @@ static void judge_data(struct __test_metadata *_metadata, struct place *me)
 	uint64_t junk = stats_sum(&none, "RxDropAuth") +
 			stats_sum(&none, "RxDropEpoch");
 
-	EXPECT_EQ(tally_sum(t, FED), tally_sum(t, GOT));
+	/*
+	 * UDP takes a socket that is closed out of its group and only then out of
+	 * the table: what comes in between goes to nobody else any more.
+	 */
+	EXPECT_LE(tally_sum(t, FED) - tally_sum(t, GOT), tally_sum(t, JOINED));
 	EXPECT_EQ(tally_sum(t, GOT), stats_get("RxRecords"));
-	EXPECT_EQ(tally_sum(t, FED), tally_sum(t, ANSWERED));
-	EXPECT_EQ(tally_sum(t, FED), tally_sum(t, TAKEN));
+	EXPECT_EQ(tally_sum(t, GOT), tally_sum(t, ANSWERED));
+	EXPECT_EQ(tally_sum(t, GOT), tally_sum(t, TAKEN));
 	EXPECT_EQ(tally_sum(t, ANSWERED) + tally_sum(t, SENT),
 		  stats_get("TxRecords"));
 	EXPECT_EQ(tally_sum(t, UNSENT), stats_get("TxNoSession"));
 	EXPECT_EQ(0, stats_get("TxErrors"));
 	EXPECT_EQ(tally_sum(t, RAW), stats_get("RxRaw"));
-	EXPECT_EQ(tally_sum(t, JUNK), tally_sum(t, RAW) + junk);
+	EXPECT_LE(tally_sum(t, JUNK) - tally_sum(t, RAW) - junk,
+		  tally_sum(t, JOINED));
 	EXPECT_EQ(junk, stats_sum(&none, "RxDrop"))
 		TH_LOG("%s", stats_since_of(&none, "RxDrop"));
 }
