@@ -71,8 +71,12 @@ int kdtls_config_number(struct kdtls_config *config, unsigned int *field,
 			unsigned int value, unsigned int min, unsigned int max,
 			const char *name);
 
-/* The SSL_CTX of a configuration; 0 or a negative errno value. */
-int kdtls_config_make_ctx(struct kdtls_config *config, bool server,
+/*
+ * The SSL_CTX of a configuration, with the pre-shared keys of the endpoint; 0 or a
+ * negative errno value.
+ */
+int kdtls_config_make_ctx(struct kdtls_config *config,
+			  const struct kdtls_psk *psk, bool server,
 			  SSL_CTX **ctx);
 
 /* The digest of one of these. */

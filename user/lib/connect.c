@@ -224,7 +224,8 @@ static int open_session(struct kdtls_endpoint *ep, const char *host,
 		return kdtls_fail(-EUSERS, "the endpoint has %u sessions, its limit: raise it with kdtls_config_set_max_sessions()",
 				  ep->info.session_count);
 	if (!ep->ctx_client) {
-		err = kdtls_config_make_ctx(ep->config, false, &ep->ctx_client);
+		err = kdtls_config_make_ctx(ep->config, &ep->config->psk, false,
+					    &ep->ctx_client);
 		if (err)
 			return err;
 	}

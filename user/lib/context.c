@@ -151,7 +151,8 @@ static int load_ca(SSL_CTX *ctx, const struct kdtls_pem *pem, bool server)
 	return 0;
 }
 
-static int identity(struct kdtls_config *config, bool server, SSL_CTX *ctx)
+static int identity(struct kdtls_config *config, const struct kdtls_psk *psk,
+		    bool server, SSL_CTX *ctx)
 {
 	bool cert = pem_given(&config->cert), key = pem_given(&config->key);
 	int err;
@@ -160,7 +161,7 @@ static int identity(struct kdtls_config *config, bool server, SSL_CTX *ctx)
 		return kdtls_fail(-EINVAL, "a certificate needs its private key, and a key its certificate: set both");
 	if (!cert)
 		return server && !config->hook &&
-		       !kdtls_psk_given(&config->psk, true) ?
+		       !kdtls_psk_given(psk, true) ?
 			kdtls_fail(-EINVAL, "a server needs a certificate and a private key, or a PSK") :
 			0;
 	err = load_cert(ctx, &config->cert);
@@ -292,27 +293,30 @@ static int keylog(struct kdtls_config *config, SSL_CTX *ctx, struct extra *x)
  * A client with a PSK has come to use it. A server that has certificates, too,
  * serves both kinds.
  */
-static const char *suites(const struct kdtls_config *config, bool server)
+static const char *suites(const struct kdtls_config *config,
+			  const struct kdtls_psk *psk, bool server)
 {
 	if (config->ciphers)
 		return config->ciphers;
-	if (!kdtls_psk_given(&config->psk, server))
+	if (!kdtls_psk_given(psk, server))
 		return CIPHERS;
 	return server && pem_given(&config->cert) ?
 		CIPHERS ":" KDTLS_PSK_CIPHERS : KDTLS_PSK_CIPHERS;
 }
 
-static int pre_shared(struct kdtls_config *config, bool server, SSL_CTX *ctx)
+static int pre_shared(struct kdtls_config *config, const struct kdtls_psk *psk,
+		      bool server, SSL_CTX *ctx)
 {
-	if (!kdtls_psk_given(&config->psk, server))
+	if (!kdtls_psk_given(psk, server))
 		return 0;
-	return kdtls_psk_setup(&config->psk, server, pem_given(&config->cert),
+	return kdtls_psk_setup(psk, server, pem_given(&config->cert),
 			       ctx);
 }
 
-static int basics(struct kdtls_config *config, bool server, SSL_CTX *ctx)
+static int basics(struct kdtls_config *config, const struct kdtls_psk *psk,
+		  bool server, SSL_CTX *ctx)
 {
-	const char *list = suites(config, server);
+	const char *list = suites(config, psk, server);
 
 	SSL_CTX_set_min_proto_version(ctx, DTLS1_2_VERSION);
 	SSL_CTX_set_max_proto_version(ctx, DTLS1_2_VERSION);
@@ -341,18 +345,19 @@ static struct extra *hang_extra(struct kdtls_config *config, SSL_CTX *ctx)
 	return x;
 }
 
-static int complete(struct kdtls_config *config, bool server, SSL_CTX *ctx)
+static int complete(struct kdtls_config *config, const struct kdtls_psk *psk,
+		    bool server, SSL_CTX *ctx)
 {
 	struct extra *x = hang_extra(config, ctx);
 	int err;
 
 	if (!x)
 		return kdtls_fail(-ENOMEM, "no memory");
-	err = basics(config, server, ctx);
+	err = basics(config, psk, server, ctx);
 	if (!err)
-		err = identity(config, server, ctx);
+		err = identity(config, psk, server, ctx);
 	if (!err)
-		err = pre_shared(config, server, ctx);
+		err = pre_shared(config, psk, server, ctx);
 	if (!err)
 		err = trust(config, server, ctx);
 	if (!err)
@@ -383,7 +388,8 @@ const u8 *kdtls_config_context(SSL_CTX *ctx)
 	return x->context;
 }
 
-int kdtls_config_make_ctx(struct kdtls_config *config, bool server,
+int kdtls_config_make_ctx(struct kdtls_config *config,
+			  const struct kdtls_psk *psk, bool server,
 			  SSL_CTX **out)
 {
 	SSL_CTX *ctx;
@@ -395,7 +401,7 @@ int kdtls_config_make_ctx(struct kdtls_config *config, bool server,
 	ctx = SSL_CTX_new(server ? DTLS_server_method() : DTLS_client_method());
 	if (!ctx)
 		return kdtls_fail_ssl(-ENOMEM, "cannot set OpenSSL up");
-	err = complete(config, server, ctx);
+	err = complete(config, psk, server, ctx);
 	if (err) {
 		SSL_CTX_free(ctx);
 		return err;

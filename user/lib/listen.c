@@ -386,7 +386,7 @@ int kdtls_listen(struct kdtls_config *config, const char *host,
 
 	if (err)
 		return err;
-	err = kdtls_config_make_ctx(config, true, &ep->ctx_server);
+	err = kdtls_config_make_ctx(config, &config->psk, true, &ep->ctx_server);
 	if (err)
 		goto destroy;
 	kdtls_listen_setup(ep->ctx_server, ep);

@@ -74,7 +74,8 @@ static struct kdtls_named *make(struct kdtls_endpoint *ep,
 		kdtls_fail(-ENOMEM, "no memory for another configuration");
 		return NULL;
 	}
-	if (kdtls_config_make_ctx(config, true, &named->ctx)) {
+	if (kdtls_config_make_ctx(config, &ep->config->psk, true,
+				  &named->ctx)) {
 		free(named);
 		return NULL;
 	}
@@ -120,6 +121,33 @@ static int refuse(struct kdtls_session *s, int err, int *alert, int description)
 	return SSL_CLIENT_HELLO_ERROR;
 }
 
+static int as_verified(int ok, X509_STORE_CTX *store)
+{
+	(void)store;
+	return ok;
+}
+
+/*
+ * OpenSSL leaves all of this as it was, and a callback can not be taken back, only
+ * replaced.
+ */
+static int trust(SSL *ssl, SSL_CTX *ctx)
+{
+	SSL_verify_cb cb = SSL_CTX_get_verify_callback(ctx);
+	X509_VERIFY_PARAM *param = SSL_get0_param(ssl);
+
+	SSL_set_verify(ssl, SSL_CTX_get_verify_mode(ctx),
+		       cb ? cb : as_verified);
+	/* As it is there, also what is not set; for this one time. */
+	X509_VERIFY_PARAM_set_inh_flags(param, X509_VP_FLAG_OVERWRITE |
+					X509_VP_FLAG_RESET_FLAGS |
+					X509_VP_FLAG_ONCE);
+	if (X509_VERIFY_PARAM_inherit(param, SSL_CTX_get0_param(ctx)) != 1)
+		return kdtls_fail_ssl(-ENOMEM, "cannot use another configuration");
+	SSL_set_verify_depth(ssl, SSL_CTX_get_verify_depth(ctx));
+	return 0;
+}
+
 static int use(struct kdtls_session *s, SSL *ssl, struct kdtls_config *config,
 	       int *alert)
 {
@@ -131,8 +159,8 @@ static int use(struct kdtls_session *s, SSL *ssl, struct kdtls_config *config,
 		kdtls_fail_ssl(-ENOMEM, "cannot use another configuration");
 		return refuse(s, -ENOMEM, alert, SSL_AD_INTERNAL_ERROR);
 	}
-	/* OpenSSL leaves this one as it was. */
-	SSL_set_verify(ssl, SSL_CTX_get_verify_mode(ctx), NULL);
+	if (trust(ssl, ctx))
+		return refuse(s, -ENOMEM, alert, SSL_AD_INTERNAL_ERROR);
 	return SSL_CLIENT_HELLO_SUCCESS;
 }
 

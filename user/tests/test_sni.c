@@ -61,6 +61,9 @@ static void on_close(struct kdtls_session *s, int err, void *arg)
 	w->s = NULL;
 }
 
+/* What clients have of their own. */
+static void (*client_identity)(struct kdtls_config *config);
+
 static struct kdtls_config *client(struct world *w, const char *name)
 {
 	const struct kdtls_callbacks cb = {
@@ -73,6 +76,8 @@ static struct kdtls_config *client(struct world *w, const char *name)
 
 	kdtls_config_set_callbacks(config, &cb, w);
 	kdtls_config_set_server_name(config, name);
+	if (client_identity)
+		client_identity(config);
 	return config;
 }
 
@@ -216,11 +221,137 @@ static void demands(void)
 	kdtls_config_free(other);
 }
 
+static int verified, pinned_to;
+
+static int pin(int ok, X509_STORE_CTX *store)
+{
+	(void)ok;
+	(void)store;
+	verified++;
+	return pinned_to;
+}
+
+/* Who verifies by a callback of its own. */
+static int pin_hook(SSL_CTX *ctx, void *arg)
+{
+	(void)arg;
+	SSL_CTX_set_verify(ctx, SSL_CTX_get_verify_mode(ctx), pin);
+	return 0;
+}
+
+static bool open_server_with_hook(struct world *w)
+{
+	struct kdtls_config *config = server_config(w, KDTLS_OFFLOAD_AUTO);
+	struct sockaddr_storage ss;
+	socklen_t len = sizeof(ss);
+	int err;
+
+	kdtls_config_set_ssl_ctx_hook(config, pin_hook, NULL);
+	kdtls_config_set_sni(config, choose, &answer);
+	err = kdtls_listen(config, "127.0.0.1", "0", &w->server);
+	kdtls_config_free(config);
+	kdtls_endpoint_address(w->server, (struct sockaddr *)&ss, &len);
+	port_of(&ss, w->port, sizeof(w->port));
+	return !err;
+}
+
+/* With a certificate, of this kind. */
+static int visit_as(struct world *w, const char *name,
+		    void (*identity)(struct kdtls_config *config))
+{
+	client_identity = identity;
+	return visit(w, name, false);
+}
+
+/* The chosen one's callback decides, and not the endpoint's. */
+static void callbacks(void)
+{
+	struct world w = { .sessions = 0 };
+
+	other_begin();
+	kdtls_config_set_verify(other, KDTLS_VERIFY_REQUIRED);
+	pki_trust(other);
+	kdtls_config_set_ssl_ctx_hook(other, pin_hook, NULL);
+	verified = pinned_to = 0;
+	NEED(open_server(&w));
+	CHECK_EQ(visit_as(&w, "rsa.test", pki_config), -1);
+	CHECK(verified > 0);
+	pinned_to = 1;
+	CHECK_EQ(visit_as(&w, "rsa.test", pki_config), 0);
+	kdtls_endpoint_destroy(w.server);
+	kdtls_config_free(other);
+
+	memset(&w, 0, sizeof(w));
+	other_begin();
+	kdtls_config_set_verify(other, KDTLS_VERIFY_REQUIRED);
+	pki_trust(other);
+	NEED(open_server_with_hook(&w));
+	/* A certificate that is trusted, and one that is not. */
+	CHECK_EQ(visit_as(&w, "rsa.test", pki_config), 0);
+	CHECK_EQ(visit_as(&w, "rsa.test", pki_config_rsa), -1);
+	client_identity = NULL;
+	kdtls_endpoint_destroy(w.server);
+	kdtls_config_free(other);
+}
+
+static char hinted[64];
+
+static ssize_t find(struct kdtls_session *s, const char *identity, void *key,
+		    size_t size, void *arg)
+{
+	(void)s;
+	(void)size;
+	(void)arg;
+	memset(key, 7, 16);
+	return strcmp(identity, "me") ? 0 : 16;
+}
+
+static ssize_t choose_psk(struct kdtls_session *s, const char *hint,
+			  char *identity, size_t identity_size, void *key,
+			  size_t key_size, void *arg)
+{
+	(void)s;
+	(void)key_size;
+	(void)arg;
+	snprintf(hinted, sizeof(hinted), "%s", hint);
+	snprintf(identity, identity_size, "me");
+	memset(key, 7, 16);
+	return 16;
+}
+
+static void with_psk(struct kdtls_config *config)
+{
+	kdtls_config_set_psk_choose(config, choose_psk, NULL);
+}
+
+/* Keys, hint and suites for them are the endpoint's, whatever is chosen. */
+static void pre_shared(void)
+{
+	struct world w = { .sessions = 0 };
+	struct kdtls_config *config;
+
+	other = kdtls_config_new();
+	config = server_config(&w, KDTLS_OFFLOAD_AUTO);
+	kdtls_config_set_sni(config, choose, &answer);
+	kdtls_config_set_psk_find(config, find, NULL);
+	kdtls_config_set_psk_hint(config, "which");
+	NEED(world_open(&w, config, client_config(&w, KDTLS_OFFLOAD_AUTO),
+			"127.0.0.1"));
+	kdtls_endpoint_destroy(w.client);
+	CHECK_EQ(visit_as(&w, "rsa.test", with_psk), 0);
+	CHECK(!strcmp(hinted, "which"));
+	client_identity = NULL;
+	kdtls_endpoint_destroy(w.server);
+	kdtls_config_free(other);
+}
+
 static const struct tap_test tests[] = {
 	{ "certificates by name", by_name },
 	{ "names that are refused", refused },
 	{ "a session is resumed under its conditions only", not_by_ticket },
 	{ "who demands a certificate", demands },
+	{ "who verifies it", callbacks },
+	{ "pre-shared keys are the endpoint's", pre_shared },
 };
 
 int main(void)
