@@ -219,13 +219,25 @@ void kdtls_session_arm(struct kdtls_session *s)
 	kdtls_endpoint_rearm(s->ep);
 }
 
+static bool is_idle(const struct kdtls_session *s, u64 now)
+{
+	u64 due = kdtls_idle_due(s);
+
+	return due && now >= due;
+}
+
 static void open_expired(struct kdtls_session *s, u64 now)
 {
-	u64 idle = kdtls_idle_due(s);
+	u8 state = s->state;
 
 	if (s->flight.finished_len && now >= s->flight.expires)
 		kdtls_flight_clear(&s->flight);
-	if (idle && now >= idle)
+	/* A program that was away for long finds timers and data at once. */
+	if (is_idle(s, now))
+		s->carrier->receive(s);
+	if (s->dead || s->state != state)
+		return;
+	if (is_idle(s, now))
 		kdtls_idle_close(s);
 	else
 		kdtls_session_arm(s);

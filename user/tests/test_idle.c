@@ -24,6 +24,15 @@ static void for_ms(struct world *w, long time)
 		turn(w);
 }
 
+/* The server's program does something else. */
+static void for_ms_alone(struct world *w, long time)
+{
+	long until = ms() + time;
+
+	while (ms() < until)
+		kdtls_dispatch(w->client, 10);
+}
+
 static void closed_by(bool server, enum kdtls_offload offload)
 {
 	struct kdtls_endpoint_info i;
@@ -110,6 +119,41 @@ static void flight_and_idle(void)
 	use_kernel(false);
 }
 
+#define CROWD	100	/* more than are served in one turn */
+
+/* A program that was away finds timers that are over and data that came before. */
+static void away(void)
+{
+	struct kdtls_config *server, *client;
+	struct kdtls_session *s[CROWD];
+	struct world w = { .echo_off = true };
+	int i;
+
+	server = server_config(&w, KDTLS_OFFLOAD_OFF);
+	client = client_config(&w, KDTLS_OFFLOAD_OFF);
+	kdtls_config_set_idle_timeout(server, 3000);
+	NEED(world_open(&w, server, client, "127.0.0.1"));
+	for (i = 0; i < CROWD; i++) {
+		CHECK(!kdtls_endpoint_connect(w.client, "127.0.0.1", w.port,
+					      &s[i]));
+		UNTIL(&w, w.server_opened == i + 1 && w.opened == i + 1);
+		/* None is idle before the others are there. */
+		kdtls_send(s[0], "x", 1);
+	}
+	for (i = 0; i < CROWD; i++)
+		CHECK_EQ(kdtls_send(s[i], "x", 1), 1);
+	turn(&w);
+	for_ms_alone(&w, 1500);
+	for (i = 0; i < CROWD; i++)
+		CHECK_EQ(kdtls_send(s[i], "y", 1), 1);
+	for_ms_alone(&w, 1800);
+	kdtls_dispatch(w.server, 0);
+	kdtls_dispatch(w.server, 0);
+	CHECK_EQ(w.server_close_err, 0);
+	CHECK_EQ(w.closed, 0);
+	world_end(&w);
+}
+
 static void no_limit(void)
 {
 	struct kdtls_config *config = kdtls_config_new();
@@ -129,6 +173,7 @@ static const struct tap_test tests[] = {
 	{ "an idle session is closed", closes },
 	{ "data keeps it open", data_keeps_open },
 	{ "the last flight has its own time", flight_and_idle },
+	{ "data that came while the program was away", away },
 	{ "no limit", no_limit },
 };
 
