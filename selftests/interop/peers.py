@@ -67,7 +67,7 @@ class Process:
             each._read()
         return bool(ready)
 
-    def expect(self, pattern, timeout=20):
+    def expect(self, pattern, timeout=60):
         """Wait until the output matches; return the match, forget up to it."""
         end = time.monotonic() + timeout
         while True:
