@@ -339,10 +339,11 @@ int kdtls_config_set_max_sessions(struct kdtls_config *config,
 				  unsigned int sessions);
 
 /*
- * The same for one source: an IPv4 address, or the first 64 bits of an IPv6
- * address. Sessions, unfinished ones included, and unfinished ones alone; 0 to
+ * The same for one source: an IPv4 address, also one in 64:ff9b::/96, or the first
+ * 64 bits of an IPv6 address. Sessions, unfinished ones included, and unfinished ones alone; 0 to
  * 2147483647, default 0, no limit. Who is over it gets no answer. All link-local
- * peers are one source, and so are all behind one NAT.
+ * peers are one source, and so are all behind one NAT. Sessions whose peers have
+ * vanished count until kdtls_config_set_idle_timeout() ends them.
  */
 int kdtls_config_set_max_source_sessions(struct kdtls_config *config,
 					 unsigned int sessions);
@@ -352,7 +353,7 @@ int kdtls_config_set_max_source_handshakes(struct kdtls_config *config,
 /*
  * Append key log lines to a file. It gets mode 0600, also if it was there; one that
  * is another user's, or no file, fails the kdtls_listen() or kdtls_connect() with
- * -EPERM or -EINVAL.
+ * -EPERM (-EACCES where it cannot even be opened) or -EINVAL.
  */
 int kdtls_config_set_keylog_file(struct kdtls_config *config, const char *path);
 

@@ -245,6 +245,8 @@ static int keylog_open(const char *path)
 	int fd = open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC |
 		      O_NOFOLLOW | O_NONBLOCK | O_NOCTTY, 0600);
 
+	if (fd < 0 && (errno == ELOOP || errno == ENXIO || errno == EISDIR))
+		return kdtls_fail(-EINVAL, "the key log %s is no file", path);
 	if (fd < 0)
 		return kdtls_fail(-errno, "cannot open the key log %s: %s", path,
 				  strerror(errno));

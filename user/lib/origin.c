@@ -30,6 +30,8 @@ int kdtls_config_set_max_source_handshakes(struct kdtls_config *config,
 void kdtls_origin_prefix(const struct sockaddr_storage *ss,
 			 u8 out[KDTLS_PREFIX_LEN])
 {
+	/* 64:ff9b::/96: what follows is an IPv4 address (RFC 6052). */
+	static const u8 translated[12] = { 0, 0x64, 0xff, 0x9b };
 	const struct sockaddr_in6 *in6 = (const void *)ss;
 	const struct sockaddr_in *in = (const void *)ss;
 
@@ -38,7 +40,8 @@ void kdtls_origin_prefix(const struct sockaddr_storage *ss,
 		out[10] = 0xff;
 		out[11] = 0xff;
 		memcpy(out + 12, &in->sin_addr, 4);
-	} else if (IN6_IS_ADDR_V4MAPPED(&in6->sin6_addr)) {
+	} else if (IN6_IS_ADDR_V4MAPPED(&in6->sin6_addr) ||
+		   !memcmp(&in6->sin6_addr, translated, sizeof(translated))) {
 		memcpy(out, &in6->sin6_addr, KDTLS_PREFIX_LEN);
 	} else {
 		memcpy(out, &in6->sin6_addr, 8);

@@ -73,6 +73,7 @@ static const char *group_of(SSL *ssl)
 void kdtls_session_describe(struct kdtls_session *s, SSL *ssl)
 {
 	const SSL_CIPHER *suite = SSL_get_current_cipher(ssl);
+	const char *name = SSL_get_servername(ssl, TLSEXT_NAMETYPE_host_name);
 	const char *identity = SSL_get_psk_identity(ssl);
 	const unsigned char *alpn;
 	unsigned int len;
@@ -88,6 +89,9 @@ void kdtls_session_describe(struct kdtls_session *s, SSL *ssl)
 		s->alpn = strndup((const char *)alpn, len);
 	if (identity)
 		s->psk_identity = strdup(identity);
+	/* An endpoint's sessions have it before their handshake. */
+	if (name && !s->server_name)
+		s->server_name = strdup(name);
 }
 
 void kdtls_session_note(struct kdtls_session *s, const char *text)

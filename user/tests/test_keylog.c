@@ -104,7 +104,8 @@ static void refused(void)
 	}
 	file_name("fifo");
 	CHECK(!mkfifo(path, 0600));
-	CHECK_EQ(try_listen(), -ENXIO);
+	CHECK_EQ(try_listen(), -EINVAL);
+	CHECK(strstr(kdtls_last_error(), "no file"));
 	{
 		int fd = open(path, O_RDONLY | O_NONBLOCK);
 
@@ -115,7 +116,7 @@ static void refused(void)
 	make_file("target", 0600);
 	file_name("link");
 	CHECK(!symlink("target", path));
-	CHECK_EQ(try_listen(), -ELOOP);
+	CHECK_EQ(try_listen(), -EINVAL);
 	file_name("none/there");
 	CHECK_EQ(try_listen(), -ENOENT);
 }

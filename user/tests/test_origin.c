@@ -180,6 +180,10 @@ static void prefixes(void)
 	CHECK(!same("2001:db8:1:2::1", "2001:db8:1:3::1"));
 	CHECK(!same("2001:db8:1:2::1", "2002:db8:1:2::1"));
 	CHECK(!same("::1", "0.0.0.0"));
+	/* IPv4 behind a translator. */
+	CHECK(same("64:ff9b::192.0.2.1", "64:ff9b::192.0.2.1"));
+	CHECK(!same("64:ff9b::192.0.2.1", "64:ff9b::192.0.2.2"));
+	CHECK(same("64:ff9b:1::1", "64:ff9b:1::2"));
 }
 
 /* More sources than the table has at first; ASan sees what is left. */

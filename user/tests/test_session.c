@@ -959,6 +959,7 @@ static ssize_t recv_soon(struct kdtls_session *s, char *buf, size_t len)
 
 static void upgrade_keeps_data(void)
 {
+	struct kdtls_session_info info;
 	struct kdtls_session *s = NULL;
 	char buf[64] = "";
 	struct own o;
@@ -966,6 +967,7 @@ static void upgrade_keeps_data(void)
 
 	use_kernel(true);
 	own_init(&o, GCM256);
+	SSL_set_tlsext_host_name(o.ssl[0], "name.test");
 	CHECK(!kdtls_track(o.ssl[1]));
 	NEED(own_handshake(&o));
 
@@ -982,6 +984,8 @@ static void upgrade_keeps_data(void)
 		printf("# %s\n", kdtls_last_error());
 		goto out;
 	}
+	kdtls_session_info(s, &info, sizeof(info));
+	CHECK(!strcmp(info.server_name, "name.test"));
 	/* OpenSSL is out of it. */
 	CHECK(SSL_write(o.ssl[1], "never", 5) <= 0);
 	ERR_clear_error();
