@@ -500,7 +500,13 @@ int kdtls_config_set_sni(struct kdtls_config *config,
  * A session that was resumed ends its life with the one it goes on with.
  */
 
-/* Session tickets (RFC 5077), which cost a server nothing; default 1, on. */
+/*
+ * Session tickets (RFC 5077), which cost a server nothing; default 1, on. A session
+ * is in its ticket, the client's certificate too, and the ticket in a ClientHello
+ * that must be one datagram. So a server gives none for a session of more than 600
+ * bytes, as are those with all but small certificates of clients: without tickets it
+ * resumes these by id. A client does not offer one that does not fit in the mtu.
+ */
 int kdtls_config_set_tickets(struct kdtls_config *config, int on);
 
 /*
@@ -572,8 +578,8 @@ int kdtls_endpoint_connect(struct kdtls_endpoint *ep, const char *host,
  * @len: its size
  * @out: where to put the session
  *
- * If the server does not resume, or the session is too old, it is a full
- * handshake; @resumed of struct kdtls_session_info tells.
+ * If the server does not resume, or the session is too old or its ticket too large
+ * for the mtu, it is a full handshake; @resumed of struct kdtls_session_info tells.
  *
  * Return: what kdtls_endpoint_connect() returns; -EINVAL for bytes that are no
  * session; -EPERM for a session opened with another configuration or for another

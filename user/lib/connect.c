@@ -194,7 +194,8 @@ static int begin(struct kdtls_endpoint *ep, const char *host,
 		kdtls_destroy(s);
 		return kdtls_fail_ssl(-ENOMEM, "cannot set a connection up");
 	}
-	err = kdtls_resume_begin(ssl, name ? name : host, blob.data, blob.len);
+	err = kdtls_resume_begin(ssl, ep->config, name ? name : host,
+				 blob.data, blob.len);
 	/* Whoever closes the session in a callback must leave it to us. */
 	ep->depth++;
 	if (!err)

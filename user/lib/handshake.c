@@ -249,6 +249,9 @@ static void smaller_fragments(struct kdtls_session *s)
 {
 	unsigned int mtu = s->timeouts >= 5 ? SMALLEST_MTU : SMALL_MTU;
 
+	/* A server without state would never take a ClientHello in fragments. */
+	if (SSL_get_state(s->ssl) == TLS_ST_CW_CLNT_HELLO)
+		return;
 	if (s->timeouts >= 3 && mtu < s->ep->config->mtu)
 		SSL_set_mtu(s->ssl, (long)mtu);
 }

@@ -7,12 +7,14 @@
  * resume a session of another context, and we do not offer one.
  */
 #include <stdlib.h>
+#include <string.h>
 #include <time.h>
 
 #include <openssl/crypto.h>
 #include <openssl/err.h>
 #include <openssl/evp.h>
 #include <openssl/ssl.h>
+#include <openssl/tls1.h>
 #include <openssl/x509.h>
 
 #include "endpoint.h"
@@ -21,6 +23,12 @@
 #include "ticket.h"
 
 #define DIGEST_LEN KDTLS_CONTEXT_LEN
+
+/*
+ * What is in the datagram of a ClientHello besides the ticket, suites, name and
+ * ALPN, with a cookie of 32 bytes: some 240, and what longer lists may need.
+ */
+#define HELLO_REST 300
 
 _Static_assert(DIGEST_LEN == SSL_MAX_SID_CTX_LENGTH, "the whole digest fits");
 
@@ -163,8 +171,32 @@ static bool expired(const SSL_SESSION *session)
 	return time(NULL) - at > (time_t)SSL_SESSION_get_timeout(session);
 }
 
-static int offer(SSL *ssl, const u8 id[DIGEST_LEN], const void *blob,
-		 size_t len)
+/*
+ * A server without state takes no fragments of a ClientHello (RFC 6347 section
+ * 4.2.1), and nothing would tell the client why it gets no answer.
+ */
+static bool fits(SSL *ssl, const SSL_SESSION *session,
+		 const struct kdtls_config *config)
+{
+	const char *name = SSL_get_servername(ssl, TLSEXT_NAMETYPE_host_name);
+	const u8 *ticket;
+	size_t n;
+
+	SSL_SESSION_get0_ticket(session, &ticket, &n);
+	n += HELLO_REST + config->alpn_len + (name ? strlen(name) : 0);
+	n += 2 * (size_t)sk_SSL_CIPHER_num(SSL_get_ciphers(ssl));
+	return n <= config->mtu;
+}
+
+/* A full handshake does for what cannot be resumed now. */
+static bool useful(SSL *ssl, const SSL_SESSION *session,
+		   const struct kdtls_config *config)
+{
+	return !expired(session) && fits(ssl, session, config);
+}
+
+static int offer(SSL *ssl, const struct kdtls_config *config,
+		 const u8 id[DIGEST_LEN], const void *blob, size_t len)
 {
 	const u8 *p = blob;
 	SSL_SESSION *session = NULL;
@@ -178,8 +210,8 @@ static int offer(SSL *ssl, const u8 id[DIGEST_LEN], const void *blob,
 		return kdtls_fail(-EINVAL, "what is to be resumed cannot be read: give all bytes that the resumption callback got, and no more");
 	}
 	err = check_blob(session, id);
-	/* A full handshake does for one that is too old. */
-	if (!err && !expired(session) && SSL_set_session(ssl, session) != 1)
+	if (!err && useful(ssl, session, config) &&
+	    SSL_set_session(ssl, session) != 1)
 		err = kdtls_fail_ssl(-EINVAL, "what is to be resumed cannot be used");
 	SSL_SESSION_free(session);
 	return err;
@@ -195,7 +227,8 @@ static bool name_digest(EVP_MD_CTX *md, SSL *ssl, const char *name,
 	       EVP_DigestFinal_ex(md, out, NULL) == 1;
 }
 
-int kdtls_resume_begin(SSL *ssl, const char *name, const void *blob, size_t len)
+int kdtls_resume_begin(SSL *ssl, const struct kdtls_config *config,
+		       const char *name, const void *blob, size_t len)
 {
 	EVP_MD_CTX *md = EVP_MD_CTX_new();
 	u8 id[DIGEST_LEN];
@@ -205,7 +238,7 @@ int kdtls_resume_begin(SSL *ssl, const char *name, const void *blob, size_t len)
 	EVP_MD_CTX_free(md);
 	if (!ok)
 		return kdtls_fail_ssl(-ENOMEM, "cannot set a connection up");
-	return blob ? offer(ssl, id, blob, len) : 0;
+	return blob ? offer(ssl, config, id, blob, len) : 0;
 }
 
 void kdtls_resume_tell(struct kdtls_session *s)

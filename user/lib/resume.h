@@ -24,8 +24,8 @@ int kdtls_resume_bind(const struct kdtls_config *config, bool server,
 		      SSL_CTX *ctx, u8 id[KDTLS_CONTEXT_LEN]);
 
 /* A client's connection to @name; @blob is what it offers to resume, or NULL. */
-int kdtls_resume_begin(SSL *ssl, const char *name, const void *blob,
-		       size_t len);
+int kdtls_resume_begin(SSL *ssl, const struct kdtls_config *config,
+		       const char *name, const void *blob, size_t len);
 
 /* Give the program what it can offer the next time. */
 void kdtls_resume_tell(struct kdtls_session *s);

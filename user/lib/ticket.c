@@ -18,6 +18,12 @@
 #include "log.h"
 #include "ticket.h"
 
+/*
+ * A ticket comes back in a ClientHello, which must be one datagram: with 1200 bytes,
+ * the default, there is room. More there is where the client has a certificate.
+ */
+#define SESSION_MAX 600
+
 _Static_assert(sizeof(struct kdtls_ticket_key) == KDTLS_TICKET_KEY_LEN,
 	       "the layout is public");
 
@@ -111,6 +117,9 @@ static int on_ticket(SSL *ssl, unsigned char *name, unsigned char *iv,
 
 	if (!ep || kdtls_ticket_rotate(&ep->tickets, kdtls_now_ms(),
 				       ep->config->session_s * 1000ULL))
+		return 0;
+	/* An empty ticket, and nothing that the client could offer. */
+	if (making && i2d_SSL_SESSION(SSL_get_session(ssl), NULL) > SESSION_MAX)
 		return 0;
 	return making ? make(&ep->tickets, name, iv, cipher, mac) :
 			unmake(&ep->tickets, name, iv, cipher, mac);

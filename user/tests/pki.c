@@ -104,6 +104,11 @@ void pki_trust(struct kdtls_config *config)
 	cert_pem(config, "EC", kdtls_config_set_ca_pem);
 }
 
+void pki_trust_rsa(struct kdtls_config *config)
+{
+	cert_pem(config, "RSA", kdtls_config_set_ca_pem);
+}
+
 bool pki_write(const char *path)
 {
 	BIO *out = BIO_new_file(path, "w");

@@ -21,7 +21,8 @@ void pki_config_rsa(struct kdtls_config *config);
 /* The EC identity, certificate and key, into a file that is there. */
 bool pki_write(const char *path);
 
-/* Have a configuration trust it. */
+/* Have a configuration trust it, or the RSA one. */
 void pki_trust(struct kdtls_config *config);
+void pki_trust_rsa(struct kdtls_config *config);
 
 #endif /* KDTLS_TEST_PKI_H */

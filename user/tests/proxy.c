@@ -48,6 +48,15 @@ static void proxy_look(struct proxy *x, const u8 *p, size_t len)
 	}
 }
 
+static bool lose_hello(struct proxy *x)
+{
+	if (!x->from_client++ || !x->lose_hellos)
+		return false;
+	x->lose_hellos--;
+	x->lost++;
+	return true;
+}
+
 void proxy_pump(struct proxy *x)
 {
 	u8 buf[65536];
@@ -56,7 +65,7 @@ void proxy_pump(struct proxy *x)
 
 	while ((n = recvfrom(x->front, buf, sizeof(buf), 0,
 			     (struct sockaddr *)&x->client, &len)) >= 0)
-		if (send(x->back, buf, (size_t)n, 0) < 0)
+		if (!lose_hello(x) && send(x->back, buf, (size_t)n, 0) < 0)
 			break;
 	while ((n = recv(x->back, buf, sizeof(buf), 0)) >= 0) {
 		proxy_look(x, buf, (size_t)n);

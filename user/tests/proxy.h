@@ -12,6 +12,8 @@ struct proxy {
 	int		back;		/* it speaks to the server */
 	char		port[8];
 	int		lose_finished;	/* of the server */
+	int		lose_hellos;	/* of the client, behind its first one */
+	int		from_client;
 	int		lost;
 	/* Told of each datagram of the server, if it is set. */
 	void		(*see)(const u8 *buf, size_t len);

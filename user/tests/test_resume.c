@@ -213,6 +213,85 @@ static void lossy(void)
 	use_kernel(false);
 }
 
+/* ---- a ClientHello in one datagram ---- */
+
+/* A ticket that does not fit is not offered: nobody would take the fragments. */
+static void too_large_to_offer(void)
+{
+	struct world w = { .sessions = 0 };
+	struct kdtls_config *client;
+
+	client = keeping_client(&w, KDTLS_OFFLOAD_OFF);
+	kdtls_config_set_mtu(client, 400);
+	kdtls_config_set_handshake_timeout(client, 5000);
+	NEED(world_open(&w, server_config(&w, KDTLS_OFFLOAD_OFF), client,
+			"127.0.0.1"));
+	CHECK_EQ(connects(&w, false), 0);
+	CHECK_EQ(connects(&w, true), 0);
+	world_end(&w);
+}
+
+/* With the client's certificate in the session: how many were kept? */
+static int with_certificate(bool rsa, bool tickets)
+{
+	struct kdtls_config *server, *client;
+	struct world w = { .sessions = 0 };
+	int resumed;
+
+	server = server_config(&w, KDTLS_OFFLOAD_OFF);
+	client = keeping_client(&w, KDTLS_OFFLOAD_OFF);
+	kdtls_config_set_verify(server, KDTLS_VERIFY_REQUIRED);
+	kdtls_config_set_tickets(server, tickets);
+	if (rsa) {
+		pki_config_rsa(client);
+		pki_trust_rsa(server);
+	} else {
+		pki_config(client);
+		pki_trust(server);
+	}
+	kept_len = 0;
+	keeps = 0;
+	if (!world_open(&w, server, client, "127.0.0.1"))
+		return -1;
+	CHECK_EQ(connects(&w, false), 0);
+	resumed = kept_len ? connects(&w, true) : 0;
+	world_end(&w);
+	return resumed;
+}
+
+static void too_large_to_give(void)
+{
+	CHECK_EQ(with_certificate(false, true), 1);
+	CHECK_EQ(with_certificate(true, true), 0);
+	CHECK_EQ(keeps, 0);
+	/* By id it does not matter. */
+	CHECK_EQ(with_certificate(true, false), 1);
+}
+
+/* One that got lost some times is not cut up. */
+static void lost_hellos(void)
+{
+	char protocol[251];
+	const char *const protocols[] = { protocol, protocol, NULL };
+	struct proxy x = { .lose_hellos = 3 };
+	struct world w = { .sessions = 0 };
+	struct kdtls_config *client;
+
+	memset(protocol, 'p', sizeof(protocol) - 1);
+	protocol[sizeof(protocol) - 1] = 0;
+	client = keeping_client(&w, KDTLS_OFFLOAD_OFF);
+	kdtls_config_set_alpn(client, protocols);
+	NEED(world_open(&w, server_config(&w, KDTLS_OFFLOAD_OFF), client,
+			"127.0.0.1"));
+	NEED(!proxy_open(&x, w.port));
+	w.proxy = &x;
+	memcpy(w.port, x.port, sizeof(w.port));
+	CHECK_EQ(connects(&w, false), 0);
+	CHECK_EQ(x.lost, 3);
+	world_end(&w);
+	proxy_close(&x);
+}
+
 /* ---- time ---- */
 
 static void lifetime(void)
@@ -648,6 +727,9 @@ static const struct tap_test tests[] = {
 	{ "by id", by_id },
 	{ "a client without tickets", client_without_tickets },
 	{ "lost flights", lossy },
+	{ "a ticket that is too large to offer", too_large_to_offer },
+	{ "a ticket that is too large to give", too_large_to_give },
+	{ "lost ClientHellos", lost_hellos },
 	{ "a lifetime", lifetime },
 	{ "a client knows what is too old", too_old },
 	{ "a server's own keys change", rotation },
