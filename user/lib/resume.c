@@ -164,11 +164,13 @@ static int check_blob(const SSL_SESSION *session, const u8 id[DIGEST_LEN])
 	return 0;
 }
 
+/* Nobody vouches for the blob: its times can be any. One to come is no better. */
 static bool expired(const SSL_SESSION *session)
 {
-	time_t at = (time_t)SSL_SESSION_get_time(session);
+	time_t now = time(NULL), at = (time_t)SSL_SESSION_get_time(session);
+	time_t timeout = (time_t)SSL_SESSION_get_timeout(session);
 
-	return time(NULL) - at > (time_t)SSL_SESSION_get_timeout(session);
+	return at < 0 || at > now || timeout < 0 || now - at > timeout;
 }
 
 /*

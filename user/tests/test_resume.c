@@ -1,10 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0
 /* Resumption: by ticket and by id, keys and their change, and what must not be. */
 #include <errno.h>
+#include <limits.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <openssl/rand.h>
+#include <openssl/ssl.h>
 
 #include "endpoint.h"
 #include "peer.h"
@@ -327,6 +330,37 @@ static void too_old(void)
 	CHECK_EQ(connects(&w, false), 0);
 	usleep(2100000);
 	CHECK_EQ(connects(&w, true), 0);
+	world_end(&w);
+}
+
+/* What was kept, opened at another time. */
+static void opened_at(long at)
+{
+	const u8 *p = kept;
+	SSL_SESSION *session = d2i_SSL_SESSION(NULL, &p, (long)kept_len);
+	u8 *to = kept;
+
+	NEED(session);
+	SSL_SESSION_set_time(session, at);
+	kept_len = 0;
+	NEED(i2d_SSL_SESSION(session, NULL) <= (int)sizeof(kept));
+	kept_len = (size_t)i2d_SSL_SESSION(session, &to);
+	SSL_SESSION_free(session);
+}
+
+/* Bytes that the program keeps can say anything; no time is one to compute with. */
+static void absurd_times(void)
+{
+	const long at[] = { time(NULL) + 1000, -1000, LONG_MIN, LONG_MAX };
+	struct world w = { .sessions = 0 };
+	size_t i;
+
+	NEED(open_world(&w, server_config(&w, KDTLS_OFFLOAD_OFF)));
+	for (i = 0; i < sizeof(at) / sizeof(at[0]); i++) {
+		CHECK_EQ(connects(&w, false), 0);
+		opened_at(at[i]);
+		CHECK_EQ(connects(&w, true), 0);
+	}
 	world_end(&w);
 }
 
@@ -732,6 +766,7 @@ static const struct tap_test tests[] = {
 	{ "lost ClientHellos", lost_hellos },
 	{ "a lifetime", lifetime },
 	{ "a client knows what is too old", too_old },
+	{ "times that cannot be", absurd_times },
 	{ "a server's own keys change", rotation },
 	{ "keys that two servers share", shared },
 	{ "keys that a program changes", changed },
