@@ -494,8 +494,8 @@ int kdtls_config_set_sni(struct kdtls_config *config,
  * Resumption: abbreviated handshakes, in which no certificate is looked at. So a
  * session is only resumed under the conditions that it was opened under: the same
  * certificates, own and trusted, the same kdtls_config_set_verify(), the same
- * pre-shared keys, and for a client the same name of the server. What an SSL_CTX
- * hook changes besides these is not known.
+ * pre-shared keys, for a client the same name of the server, and for a server the
+ * same cipher suites. What an SSL_CTX hook changes besides these is not known.
  *
  * A session that was resumed ends its life with the one it goes on with.
  */
@@ -578,8 +578,8 @@ int kdtls_endpoint_connect(struct kdtls_endpoint *ep, const char *host,
  * @len: its size
  * @out: where to put the session
  *
- * If the server does not resume, or the session is too old or its ticket too large
- * for the mtu, it is a full handshake; @resumed of struct kdtls_session_info tells.
+ * If the server does not resume, or the session is too old, its ticket too large for
+ * the mtu or its cipher suite not wanted any more, it is a full handshake; @resumed of struct kdtls_session_info tells.
  *
  * Return: what kdtls_endpoint_connect() returns; -EINVAL for bytes that are no
  * session; -EPERM for a session opened with another configuration or for another

@@ -3,8 +3,9 @@
  * Abbreviated handshakes. In them no certificate is looked at, so what counts is
  * that the session that they go on with was opened under the same conditions. All
  * of these go into a digest, OpenSSL's session id context: who we are, whom we
- * trust, what we demand, and for a client the name of the server. OpenSSL does not
- * resume a session of another context, and we do not offer one.
+ * trust, what we demand, for a client the name of the server, and for a server its
+ * cipher suites. OpenSSL does not resume a session of another context, and we do
+ * not offer one.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -126,6 +127,23 @@ static bool add_psk(EVP_MD_CTX *md, const struct kdtls_psk *psk, bool server)
 	return add_string(md, psk->identity) && add(md, psk->key, psk->key_len);
 }
 
+/* A client looks at the one suite of the session when it offers it. */
+static bool add_suites(EVP_MD_CTX *md, SSL_CTX *ctx, bool server)
+{
+	STACK_OF(SSL_CIPHER) *list = SSL_CTX_get_ciphers(ctx);
+	int n = server ? sk_SSL_CIPHER_num(list) : 0, i;
+	u32 id;
+
+	if (!add(md, &n, sizeof(n)))
+		return false;
+	for (i = 0; i < n; i++) {
+		id = SSL_CIPHER_get_id(sk_SSL_CIPHER_value(list, i));
+		if (!add(md, &id, sizeof(id)))
+			return false;
+	}
+	return true;
+}
+
 static bool digest(EVP_MD_CTX *md, const struct kdtls_config *config,
 		   bool server, SSL_CTX *ctx, u8 out[DIGEST_LEN])
 {
@@ -134,6 +152,7 @@ static bool digest(EVP_MD_CTX *md, const struct kdtls_config *config,
 	       add_trust(md, ctx) &&
 	       add_cert(md, SSL_CTX_get0_certificate(ctx)) &&
 	       add_psk(md, &config->psk, server) &&
+	       add_suites(md, ctx, server) &&
 	       EVP_DigestFinal_ex(md, out, NULL) == 1;
 }
 
@@ -190,11 +209,19 @@ static bool fits(SSL *ssl, const SSL_SESSION *session,
 	return n <= config->mtu;
 }
 
+/* A server that is offered a session without its suite ends the handshake. */
+static bool wanted(SSL *ssl, const SSL_SESSION *session)
+{
+	return sk_SSL_CIPHER_find(SSL_get_ciphers(ssl),
+				  SSL_SESSION_get0_cipher(session)) >= 0;
+}
+
 /* A full handshake does for what cannot be resumed now. */
 static bool useful(SSL *ssl, const SSL_SESSION *session,
 		   const struct kdtls_config *config)
 {
-	return !expired(session) && fits(ssl, session, config);
+	return !expired(session) && wanted(ssl, session) &&
+	       fits(ssl, session, config);
 }
 
 static int offer(SSL *ssl, const struct kdtls_config *config,

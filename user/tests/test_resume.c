@@ -610,6 +610,54 @@ static void other_servers(void)
 	world_end(&b);
 }
 
+#define ONE_SUITE	"ECDHE-ECDSA-AES128-GCM-SHA256"
+#define OTHER_SUITE	"ECDHE-ECDSA-AES256-GCM-SHA384"
+
+/* A suite that the client does not want any more is not offered in a session. */
+static void other_suites_of_client(void)
+{
+	struct world a = { .sessions = 0 }, b = { .sessions = 0 };
+	struct kdtls_config *client;
+
+	RAND_bytes(keys[0], sizeof(keys));
+	client = keeping_client(&b, KDTLS_OFFLOAD_OFF);
+	kdtls_config_set_ciphers(client, OTHER_SUITE);
+	kdtls_config_set_handshake_timeout(client, 5000);
+	NEED(world_open(&b, server_config(&b, KDTLS_OFFLOAD_OFF), client,
+			"127.0.0.1"));
+	NEED(open_world(&a, server_config(&a, KDTLS_OFFLOAD_OFF)));
+	CHECK_EQ(kdtls_endpoint_set_ticket_keys(a.server, keys, KEY), 0);
+	CHECK_EQ(kdtls_endpoint_set_ticket_keys(b.server, keys, KEY), 0);
+	CHECK_EQ(connects(&a, false), 0);
+	CHECK_EQ(connects(&b, true), 0);
+	CHECK_EQ(connects(&b, true), 1);
+	world_end(&a);
+	world_end(&b);
+}
+
+/* Nor does a server go on with one that it does not allow. */
+static void other_suites_of_server(void)
+{
+	struct world a = { .sessions = 0 }, b = { .sessions = 0 };
+	struct kdtls_config *server;
+
+	RAND_bytes(keys[0], sizeof(keys));
+	server = server_config(&b, KDTLS_OFFLOAD_OFF);
+	kdtls_config_set_ciphers(server, OTHER_SUITE);
+	NEED(world_open(&b, server, keeping_client(&b, KDTLS_OFFLOAD_OFF),
+			"127.0.0.1"));
+	server = server_config(&a, KDTLS_OFFLOAD_OFF);
+	kdtls_config_set_ciphers(server, ONE_SUITE);
+	NEED(open_world(&a, server));
+	CHECK_EQ(kdtls_endpoint_set_ticket_keys(a.server, keys, KEY), 0);
+	CHECK_EQ(kdtls_endpoint_set_ticket_keys(b.server, keys, KEY), 0);
+	CHECK_EQ(connects(&a, false), 0);
+	CHECK_EQ(connects(&b, true), 0);
+	CHECK_EQ(connects(&b, true), 1);
+	world_end(&a);
+	world_end(&b);
+}
+
 static void ranges(void)
 {
 	struct kdtls_config *config = kdtls_config_new();
@@ -775,6 +823,8 @@ static const struct tap_test tests[] = {
 	{ "what is no session", bad_blobs },
 	{ "another client's session", other_clients },
 	{ "another server's session", other_servers },
+	{ "a client's other suites", other_suites_of_client },
+	{ "a server's other suites", other_suites_of_server },
 	{ "ranges", ranges },
 	{ "OpenSSL's client", openssl_client },
 	{ "OpenSSL's server", openssl_server },
