@@ -477,10 +477,11 @@ int kdtls_config_set_srtp(struct kdtls_config *config, const char *profiles);
  * @arg: its last argument
  *
  * Of @chosen counts: certificate and key, trust and verification, cipher suites,
- * signature algorithms, ALPN, SRTP, key log. All else is the endpoint's: callbacks,
- * offload, times, limits, groups, pre-shared keys, tickets. It is read when it is
- * first chosen; if it cannot be used that handshake fails. The endpoint keeps it
- * until it is destroyed, and looks for it in a list: choose from a few hundreds.
+ * signature algorithms, ALPN, SRTP, session context, key log. All else is the
+ * endpoint's: callbacks, offload, times, limits, groups, pre-shared keys, tickets.
+ * It is read when it is first chosen; if it cannot be used that handshake fails.
+ * The endpoint keeps it until it is destroyed, and looks for it in a list: choose
+ * from a few hundreds.
  *
  * Return: 0 or -EBUSY.
  */
@@ -493,9 +494,12 @@ int kdtls_config_set_sni(struct kdtls_config *config,
 /*
  * Resumption: abbreviated handshakes, in which no certificate is looked at. So a
  * session is only resumed under the conditions that it was opened under: the same
- * certificates, own and trusted, the same kdtls_config_set_verify(), the same
- * pre-shared keys, for a client the same name of the server, and for a server the
- * same cipher suites. What an SSL_CTX hook changes besides these is not known.
+ * certificates, own and trusted, the same kdtls_config_set_verify(), for a client
+ * the same pre-shared key and name of the server, and for a server the same cipher
+ * suites. What an SSL_CTX hook changes besides these is not known, nor is which keys
+ * callbacks give: of a server counts only whether it has keys, and its hint, and of
+ * a client that chooses, that it does. Share ticket keys only among servers with the
+ * same pre-shared keys, or tell them apart by kdtls_config_set_session_context().
  *
  * A session that was resumed ends its life with the one it goes on with.
  */
@@ -515,6 +519,19 @@ int kdtls_config_set_tickets(struct kdtls_config *config, int on);
  */
 int kdtls_config_set_session_cache(struct kdtls_config *config,
 				   unsigned int sessions);
+
+/**
+ * kdtls_config_set_session_context() - tell conditions that only the program knows
+ * @config: the configuration, of a server or of a client
+ * @data: any bytes, as a tenant's name; copied, and wiped in the end. NULL for none
+ * @len: their size
+ *
+ * A session is only resumed where the bytes are those it was opened with.
+ *
+ * Return: 0, -EINVAL for bytes that are NULL, -EBUSY, -ENOMEM.
+ */
+int kdtls_config_set_session_context(struct kdtls_config *config,
+				     const void *data, size_t len);
 
 /* Seconds that a session can be resumed, 1 to 604800; default 7200. */
 int kdtls_config_set_session_lifetime(struct kdtls_config *config,
@@ -579,7 +596,8 @@ int kdtls_endpoint_connect(struct kdtls_endpoint *ep, const char *host,
  * @out: where to put the session
  *
  * If the server does not resume, or the session is too old, its ticket too large for
- * the mtu or its cipher suite not wanted any more, it is a full handshake; @resumed of struct kdtls_session_info tells.
+ * the mtu or its cipher suite not wanted any more, it is a full handshake; @resumed
+ * of struct kdtls_session_info tells.
  *
  * Return: what kdtls_endpoint_connect() returns; -EINVAL for bytes that are no
  * session; -EPERM for a session opened with another configuration or for another
@@ -602,6 +620,8 @@ int kdtls_endpoint_resume(struct kdtls_endpoint *ep, const char *host,
  * behind it; and take the old one away when a lifetime is over.
  *
  * Without a call, an endpoint makes its own keys, a new one for each lifetime.
+ * Servers that share keys must have the same pre-shared keys, or another context:
+ * kdtls_config_set_session_context().
  *
  * Return: 0; -EINVAL for a size or a number that cannot be, for two keys of one
  * name, or a key of zeroes; -EOPNOTSUPP if the endpoint does not listen.

@@ -56,6 +56,7 @@ void kdtls_config_free(struct kdtls_config *config)
 	free(config->alpn);
 	free(config->keylog_path);
 	kdtls_psk_clear(&config->psk);
+	kdtls_resume_clear(config);
 	free(config->srtp);
 	free(config->groups);
 	free(config->sigalgs);

@@ -54,6 +54,8 @@ struct kdtls_config {
 	void			*sni_arg;
 	bool			no_tickets;
 	unsigned int		session_cache;
+	u8			*session_context;
+	size_t			session_context_len;
 	unsigned int		session_s;
 	struct kdtls_callbacks	cb;
 	void			*cb_arg;

@@ -4,8 +4,8 @@
  * that the session that they go on with was opened under the same conditions. All
  * of these go into a digest, OpenSSL's session id context: who we are, whom we
  * trust, what we demand, for a client the name of the server, and for a server its
- * cipher suites. OpenSSL does not resume a session of another context, and we do
- * not offer one.
+ * cipher suites; and what only the program knows, as which keys its callbacks give.
+ * OpenSSL does not resume a session of another context, and we do not offer one.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -56,6 +56,40 @@ int kdtls_config_set_session_lifetime(struct kdtls_config *config,
 {
 	return kdtls_config_number(config, &config->session_s, seconds, 1,
 				   KDTLS_SESSION_S_MAX, "session lifetime");
+}
+
+/* It may be made of keys, or be them. */
+void kdtls_resume_clear(struct kdtls_config *config)
+{
+	if (config->session_context)
+		OPENSSL_cleanse(config->session_context,
+				config->session_context_len);
+	free(config->session_context);
+	config->session_context = NULL;
+	config->session_context_len = 0;
+}
+
+int kdtls_config_set_session_context(struct kdtls_config *config,
+				     const void *data, size_t len)
+{
+	int err = kdtls_config_writable(config);
+	u8 *copy = NULL;
+
+	if (err)
+		return err;
+	if (!data && len)
+		return kdtls_fail(-EINVAL, "a session context of %zu bytes that are not there",
+				  len);
+	if (len) {
+		copy = malloc(len);
+		if (!copy)
+			return kdtls_fail(-ENOMEM, "no memory");
+		memcpy(copy, data, len);
+	}
+	kdtls_resume_clear(config);
+	config->session_context = copy;
+	config->session_context_len = len;
+	return 0;
 }
 
 /* ---- an SSL_CTX ---- */
@@ -153,6 +187,7 @@ static bool digest(EVP_MD_CTX *md, const struct kdtls_config *config,
 	       add_cert(md, SSL_CTX_get0_certificate(ctx)) &&
 	       add_psk(md, &config->psk, server) &&
 	       add_suites(md, ctx, server) &&
+	       add(md, config->session_context, config->session_context_len) &&
 	       EVP_DigestFinal_ex(md, out, NULL) == 1;
 }
 

@@ -12,6 +12,9 @@
 #define KDTLS_SESSION_CACHE	10000
 #define KDTLS_SESSION_CACHE_MAX	1000000
 
+/* What a configuration has of it. */
+void kdtls_resume_clear(struct kdtls_config *config);
+
 /* Tickets, cache and lifetime of an SSL_CTX. */
 void kdtls_resume_setup(const struct kdtls_config *config, bool server,
 			SSL_CTX *ctx);

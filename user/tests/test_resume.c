@@ -658,6 +658,84 @@ static void other_suites_of_server(void)
 	world_end(&b);
 }
 
+/* ---- what only the program knows ---- */
+
+static ssize_t find(struct kdtls_session *s, const char *identity, void *out,
+		    size_t size, void *arg)
+{
+	memcpy(out, arg, 16);
+	return 16;
+}
+
+static struct kdtls_config *tenant(struct world *w, char *psk)
+{
+	struct kdtls_config *config = server_config(w, KDTLS_OFFLOAD_OFF);
+
+	kdtls_config_set_psk_find(config, find, psk);
+	CHECK_EQ(kdtls_config_set_session_context(config, psk, 16), 0);
+	return config;
+}
+
+static struct kdtls_config *tenants_client(struct world *w, const char *context)
+{
+	struct kdtls_config *config = keeping_client(w, KDTLS_OFFLOAD_OFF);
+
+	kdtls_config_set_psk_identity(config, "alice", "the first's key.", 16);
+	CHECK_EQ(kdtls_config_set_session_context(config, context,
+						  strlen(context)), 0);
+	return config;
+}
+
+/* With another tenant's client nobody goes on, though all share ticket keys. */
+static void tenants(void)
+{
+	static char first[] = "the first's key.", second[] = "the second's one";
+	struct world a = { .sessions = 0 }, b = { .sessions = 0 },
+		     same = { .sessions = 0 };
+	struct kdtls_config *config;
+
+	RAND_bytes(keys[0], sizeof(keys));
+	config = tenants_client(&b, "c");
+	kdtls_config_set_handshake_timeout(config, 1500);
+	NEED(world_open(&b, tenant(&b, second), config, "127.0.0.1"));
+	NEED(world_open(&a, tenant(&a, first), tenants_client(&a, "c"),
+			"127.0.0.1"));
+	NEED(world_open(&same, tenant(&same, first),
+			tenants_client(&same, "other"), "127.0.0.1"));
+	CHECK_EQ(kdtls_endpoint_set_ticket_keys(a.server, keys, KEY), 0);
+	CHECK_EQ(kdtls_endpoint_set_ticket_keys(b.server, keys, KEY), 0);
+	CHECK_EQ(connects(&a, false), 0);
+	CHECK_EQ(connects(&a, true), 1);
+	/* The second has another key for it. */
+	NEED(!kdtls_endpoint_resume(b.client, "127.0.0.1", b.port, kept,
+				    kept_len, &b.s));
+	UNTIL(&b, b.opened || b.errors);
+	CHECK_EQ(b.opened, 0);
+	/* Of the client, too. */
+	CHECK_EQ(offers(&same, kept, kept_len), -EPERM);
+	world_end(&a);
+	world_end(&b);
+	world_end(&same);
+}
+
+static void contexts(void)
+{
+	struct kdtls_config *config = kdtls_config_new();
+	struct kdtls_endpoint *ep = NULL;
+
+	RAND_bytes(keys[0], sizeof(keys));
+	CHECK_EQ(kdtls_config_set_session_context(config, NULL, 1), -EINVAL);
+	CHECK_EQ(kdtls_config_set_session_context(config, "one", 3), 0);
+	CHECK_EQ(kdtls_config_set_session_context(config, NULL, 0), 0);
+	CHECK_EQ(kdtls_config_set_session_context(config, keys, 64), 0);
+	wiped_watch(keys, 64);
+	NEED(!kdtls_endpoint_new(config, &ep));
+	CHECK_EQ(kdtls_config_set_session_context(config, "two", 3), -EBUSY);
+	kdtls_endpoint_destroy(ep);
+	kdtls_config_free(config);
+	CHECK_EQ(wiped_found(), 0);
+}
+
 static void ranges(void)
 {
 	struct kdtls_config *config = kdtls_config_new();
@@ -825,6 +903,8 @@ static const struct tap_test tests[] = {
 	{ "another server's session", other_servers },
 	{ "a client's other suites", other_suites_of_client },
 	{ "a server's other suites", other_suites_of_server },
+	{ "another tenant's session", tenants },
+	{ "contexts of sessions", contexts },
 	{ "ranges", ranges },
 	{ "OpenSSL's client", openssl_client },
 	{ "OpenSSL's server", openssl_server },
