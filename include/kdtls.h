@@ -494,9 +494,9 @@ int kdtls_config_set_sni(struct kdtls_config *config,
 /*
  * Resumption: abbreviated handshakes, in which no certificate is looked at. So a
  * session is only resumed under the conditions that it was opened under: the same
- * certificates, own and trusted, the same kdtls_config_set_verify(), for a client
- * the same pre-shared key and name of the server, and for a server the same cipher
- * suites. What an SSL_CTX hook changes besides these is not known, nor is which keys
+ * certificates, own and trusted, the same kdtls_config_set_verify(), the same name
+ * of the server, for a client the same pre-shared key, and for a server the same
+ * cipher suites. What an SSL_CTX hook changes besides these is not known, nor is which keys
  * callbacks give: of a server counts only whether it has keys, and its hint, and of
  * a client that chooses, that it does. Share ticket keys only among servers with the
  * same pre-shared keys, or tell them apart by kdtls_config_set_session_context().

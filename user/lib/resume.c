@@ -3,8 +3,8 @@
  * Abbreviated handshakes. In them no certificate is looked at, so what counts is
  * that the session that they go on with was opened under the same conditions. All
  * of these go into a digest, OpenSSL's session id context: who we are, whom we
- * trust, what we demand, for a client the name of the server, and for a server its
- * cipher suites; and what only the program knows, as which keys its callbacks give.
+ * trust, what we demand, the name of the server, and for a server its cipher
+ * suites; and what only the program knows, as which keys its callbacks give.
  * OpenSSL does not resume a session of another context, and we do not offer one.
  */
 #include <stdlib.h>
@@ -291,17 +291,24 @@ static bool name_digest(EVP_MD_CTX *md, SSL *ssl, const char *name,
 	       EVP_DigestFinal_ex(md, out, NULL) == 1;
 }
 
+int kdtls_resume_name(SSL *ssl, const char *name, u8 id[KDTLS_CONTEXT_LEN])
+{
+	EVP_MD_CTX *md = EVP_MD_CTX_new();
+	bool ok = name_digest(md, ssl, name, id) &&
+		  SSL_set_session_id_context(ssl, id, DIGEST_LEN) == 1;
+
+	EVP_MD_CTX_free(md);
+	return ok ? 0 : kdtls_fail_ssl(-ENOMEM, "cannot set a connection up");
+}
+
 int kdtls_resume_begin(SSL *ssl, const struct kdtls_config *config,
 		       const char *name, const void *blob, size_t len)
 {
-	EVP_MD_CTX *md = EVP_MD_CTX_new();
 	u8 id[DIGEST_LEN];
-	bool ok = name_digest(md, ssl, name, id) &&
-		  SSL_set_session_id_context(ssl, id, sizeof(id)) == 1;
+	int err = kdtls_resume_name(ssl, name, id);
 
-	EVP_MD_CTX_free(md);
-	if (!ok)
-		return kdtls_fail_ssl(-ENOMEM, "cannot set a connection up");
+	if (err)
+		return err;
 	return blob ? offer(ssl, config, id, blob, len) : 0;
 }
 

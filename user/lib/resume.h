@@ -26,6 +26,12 @@ void kdtls_resume_setup(const struct kdtls_config *config, bool server,
 int kdtls_resume_bind(const struct kdtls_config *config, bool server,
 		      SSL_CTX *ctx, u8 id[KDTLS_CONTEXT_LEN]);
 
+/*
+ * Bind a connection to the conditions of its SSL_CTX and to a server's name, "" for
+ * none. A server's must be bound before OpenSSL looks for the session.
+ */
+int kdtls_resume_name(SSL *ssl, const char *name, u8 id[KDTLS_CONTEXT_LEN]);
+
 /* A client's connection to @name; @blob is what it offers to resume, or NULL. */
 int kdtls_resume_begin(SSL *ssl, const struct kdtls_config *config,
 		       const char *name, const void *blob, size_t len);

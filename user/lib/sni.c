@@ -14,6 +14,7 @@
 
 #include "endpoint.h"
 #include "log.h"
+#include "resume.h"
 #include "sni.h"
 
 #define HOST_NAME	TLSEXT_NAMETYPE_host_name
@@ -179,19 +180,32 @@ static int choose(struct kdtls_session *s, SSL *ssl, const char *name,
 	return chosen ? use(s, ssl, chosen, alert) : SSL_CLIENT_HELLO_SUCCESS;
 }
 
+/* What is opened under one name is not resumed under another one. */
+static int bind_name(struct kdtls_session *s, SSL *ssl, const char *name,
+		     int *alert)
+{
+	u8 id[KDTLS_CONTEXT_LEN];
+	int err = kdtls_resume_name(ssl, name, id);
+
+	return err ? refuse(s, err, alert, SSL_AD_INTERNAL_ERROR) :
+		     SSL_CLIENT_HELLO_SUCCESS;
+}
+
 static int on_hello(SSL *ssl, int *alert, void *arg)
 {
 	struct kdtls_session *s = kdtls_session_of(ssl);
 	char name[NAME_MAX_ + 1];
+	int ret = SSL_CLIENT_HELLO_SUCCESS;
 
 	if (!s)
 		return SSL_CLIENT_HELLO_SUCCESS;
 	read_name(ssl, name);
 	if (*name && !s->server_name)
 		s->server_name = strdup(name);
-	if (!s->ep->config->sni)
-		return SSL_CLIENT_HELLO_SUCCESS;
-	return choose(s, ssl, name, alert);
+	if (s->ep->config->sni)
+		ret = choose(s, ssl, name, alert);
+	return ret == SSL_CLIENT_HELLO_SUCCESS ? bind_name(s, ssl, name, alert) :
+						 ret;
 }
 
 void kdtls_sni_setup(SSL_CTX *ctx)

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include <openssl/ssl.h>
 #include <openssl/x509.h>
 
 #include "world.h"
@@ -81,14 +82,12 @@ static struct kdtls_config *client(struct world *w, const char *name)
 	return config;
 }
 
-static bool open_server(struct world *w)
+static bool open_with(struct world *w, struct kdtls_config *config)
 {
-	struct kdtls_config *config = server_config(w, KDTLS_OFFLOAD_AUTO);
 	struct sockaddr_storage ss;
 	socklen_t len = sizeof(ss);
 	int err;
 
-	CHECK_EQ(kdtls_config_set_sni(config, choose, &answer), 0);
 	err = kdtls_listen(config, "127.0.0.1", "0", &w->server);
 	kdtls_config_free(config);
 	if (err)
@@ -96,6 +95,20 @@ static bool open_server(struct world *w)
 	kdtls_endpoint_address(w->server, (struct sockaddr *)&ss, &len);
 	port_of(&ss, w->port, sizeof(w->port));
 	return true;
+}
+
+static bool open_server(struct world *w)
+{
+	struct kdtls_config *config = server_config(w, KDTLS_OFFLOAD_AUTO);
+
+	CHECK_EQ(kdtls_config_set_sni(config, choose, &answer), 0);
+	return open_with(w, config);
+}
+
+/* One that has the same for all names. */
+static bool open_plain(struct world *w)
+{
+	return open_with(w, server_config(w, KDTLS_OFFLOAD_AUTO));
 }
 
 /* A client of its own for the name; resumed? -1 if it came to no session. */
@@ -203,6 +216,52 @@ static void not_by_ticket(void)
 	CHECK_EQ(visit(&w, "rsa.test", true), 0);
 	CHECK_EQ(key_type, EVP_PKEY_EC);
 	kdtls_endpoint_destroy(w.server);
+	kdtls_config_free(other);
+}
+
+/* What was kept for one name, made to look as if it were of that of @like. */
+static void rename_blob(const u8 *like, size_t like_len)
+{
+	SSL_SESSION *session, *other_name;
+	const u8 *p = blob, *id;
+	unsigned int n;
+	u8 *to = blob;
+
+	session = d2i_SSL_SESSION(NULL, &p, (long)blob_len);
+	other_name = d2i_SSL_SESSION(NULL, &like, (long)like_len);
+	NEED(session && other_name);
+	id = SSL_SESSION_get0_id_context(other_name, &n);
+	SSL_SESSION_set1_id_context(session, id, n);
+	blob_len = (size_t)i2d_SSL_SESSION(session, &to);
+	SSL_SESSION_free(session);
+	SSL_SESSION_free(other_name);
+}
+
+/* A client may offer what it likes: a server goes on under the same name only. */
+static void offers_another_name(const char *from, const char *to, bool sni)
+{
+	struct world w = { .sessions = 0 };
+	u8 like[KDTLS_RESUMPTION_MAX];
+	size_t like_len;
+
+	NEED(sni ? open_server(&w) : open_plain(&w));
+	CHECK_EQ(visit(&w, to, false), 0);
+	like_len = blob_len;
+	memcpy(like, blob, blob_len);
+	CHECK_EQ(visit(&w, from, false), 0);
+	rename_blob(like, like_len);
+	CHECK_EQ(visit(&w, to, true), 0);
+	CHECK_EQ(visit(&w, to, true), 1);
+	kdtls_endpoint_destroy(w.server);
+}
+
+static void not_another_name(void)
+{
+	other_begin();
+	offers_another_name("a.test", "b.test", true);
+	offers_another_name("a.test", "b.test", false);
+	offers_another_name("a.test", NULL, false);
+	offers_another_name(NULL, "a.test", false);
 	kdtls_config_free(other);
 }
 
@@ -349,6 +408,7 @@ static const struct tap_test tests[] = {
 	{ "certificates by name", by_name },
 	{ "names that are refused", refused },
 	{ "a session is resumed under its conditions only", not_by_ticket },
+	{ "a session is resumed under its name only", not_another_name },
 	{ "who demands a certificate", demands },
 	{ "who verifies it", callbacks },
 	{ "pre-shared keys are the endpoint's", pre_shared },
