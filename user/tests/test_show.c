@@ -4,7 +4,10 @@
 #include <getopt.h>
 #include <netinet/in.h>
 #include <stdio.h>
+#include <string.h>
 #include <unistd.h>
+
+#include <linux/genetlink.h>
 
 #include <tool/tool.h>
 
@@ -176,6 +179,72 @@ static void show_interrupted(void)
 	capture_free(&c);
 }
 
+/* A session as it is at some time, that has received and sent so much. */
+static void push_at(u32 session, uint64_t age, uint64_t records)
+{
+	struct nlmsghdr *nlh = fake_session(buf, 3, session);
+	struct dtls_info *info;
+	struct nlattr *attr;
+
+	mnl_attr_for_each(attr, nlh, sizeof(struct genlmsghdr)) {
+		if (mnl_attr_get_type(attr) == KDTLS_A_AGE)
+			memcpy(mnl_attr_get_payload(attr), &age, sizeof(age));
+		if (mnl_attr_get_type(attr) != KDTLS_A_INFO)
+			continue;
+		info = mnl_attr_get_payload(attr);
+		info->rx_records = records;
+		info->rx_bytes = records * 100;
+		info->tx_records = 2 * records;
+		info->tx_bytes = records * 1024;
+	}
+	fake_push_message(nlh);
+}
+
+/*
+ * 17 went on, 18 is there no more, 19 is new; 20 is another session than before, and
+ * of 21 and 22, which are told in a wrong order, one did nothing.
+ */
+static void push_twice(void)
+{
+	fake_netlink(true);
+	push_at(17, 10000, 1000);
+	push_at(18, 10000, 1000);
+	push_at(20, 90000, 5000);
+	push_at(22, 1000, 7);
+	push_at(21, 1000, 7);
+	fake_push_done(0);
+	push_at(17, 12000, 1500);
+	push_at(19, 500, 100);
+	push_at(20, 4000, 400);
+	push_at(21, 3000, 7);
+	push_at(22, 3000, 9);
+	fake_push_done(0);
+}
+
+static void show_rates(void)
+{
+	push_twice();
+	capture(&c, cmd_show, "show", "--rates", "1", "--json", NULL);
+	CHECK_EQ(c.status, 0);
+	CHECK(capture_is_json(&c));
+	CHECK(!strstr(c.out, "\"endpoints\""));
+	CHECK(!strstr(c.out, "\"session\":18,"));
+	CHECK(capture_has(c.out, "\"rx_bytes_per_s\":25000,\"rx_records_per_s\":250,\"tx_bytes_per_s\":256000,\"tx_records_per_s\":500}"));
+	CHECK(capture_has(c.out, "\"rx_bytes_per_s\":20000,\"rx_records_per_s\":200,"));
+	CHECK(capture_has(c.out, "\"rx_bytes_per_s\":10000,\"rx_records_per_s\":100,"));
+	CHECK(capture_has(c.out, "\"rx_bytes_per_s\":0,\"rx_records_per_s\":0,\"tx_bytes_per_s\":0,"));
+	CHECK(capture_has(c.out, "\"rx_bytes_per_s\":100,\"rx_records_per_s\":1,\"tx_bytes_per_s\":1024,"));
+	capture_free(&c);
+
+	push_twice();
+	capture(&c, cmd_show, "show", "sessions", "--rates", "1", NULL);
+	CHECK_EQ(c.status, 0);
+	CHECK(capture_has(c.out, "\n  rate in   24.41 KiB in 250 records a second\n"
+			 "  rate out  250.00 KiB in 500 records a second\n"));
+	CHECK(capture_has(c.out, "\n  rate in   100 bytes in 1 record a second\n"));
+	capture_free(&c);
+}
+
 static u32 sessions_left;
 static size_t least_memory, most_memory;
 
@@ -241,6 +310,7 @@ static const struct tap_test tests[] = {
 	{ "show: malformed messages", show_malformed },
 	{ "show: a list that changes", show_interrupted },
 	{ "show: many sessions, in bounded memory", show_many },
+	{ "show: rates between two lists", show_rates },
 	{ "show: a full disk", full_disk },
 };
 

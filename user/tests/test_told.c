@@ -207,7 +207,7 @@ static void print_all(FILE *out, const struct told *t, const struct nlmsghdr *nl
 	people_event(out, t, &now);
 	people_counters(out, nlh, true);
 	json_endpoint(out, t, nlh);
-	json_told_session(out, t);
+	json_told_session(out, t, NULL);
 	json_event(out, t, &now);
 	json_counters(out, nlh, true);
 }

@@ -75,6 +75,9 @@ wrong_usage()
 	wrong session
 	wrong session look --endpoint 1 --session 1
 	wrong session get --session 1
+	wrong show --rates 0
+	wrong show --rates 3601
+	wrong show endpoints --rates 1
 	wrong session get --endpoint 1
 	wrong session get --endpoint 1 --session 0
 	wrong session get --endpoint 1 --session 1 --peer 192.0.2.1:1

@@ -120,16 +120,26 @@ struct text count_text(uint64_t n, const char *one);
 
 /* ---- people.c, json.c: the same for people and for programs ------------------ */
 
+/* In each second. */
+struct rate {
+	uint64_t	rx_bytes;
+	uint64_t	rx_records;
+	uint64_t	tx_bytes;
+	uint64_t	tx_records;
+};
+
 void people_endpoint(FILE *out, const struct told *t, const struct nlmsghdr *nlh);
 /* With @more: all that is known of it. */
 void people_session(FILE *out, const struct told *t, bool more);
+void people_rate(FILE *out, const struct rate *rate);
 void people_event(FILE *out, const struct told *t, const struct timespec *when);
 void people_lost(FILE *out, const struct timespec *when);
 /* Those that are 0 only if @all. */
 void people_counters(FILE *out, const struct nlmsghdr *nlh, bool all);
 
 void json_endpoint(FILE *out, const struct told *t, const struct nlmsghdr *nlh);
-void json_told_session(FILE *out, const struct told *t);
+/* @rate: NULL for none. */
+void json_told_session(FILE *out, const struct told *t, const struct rate *rate);
 void json_event(FILE *out, const struct told *t, const struct timespec *when);
 void json_lost(FILE *out, const struct timespec *when);
 void json_counters(FILE *out, const struct nlmsghdr *nlh, bool all);

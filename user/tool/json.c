@@ -144,7 +144,15 @@ static void info_members(FILE *out, const struct dtls_info *i)
 	number_member(out, "rx_bad", i->rx_bad);
 }
 
-void json_told_session(FILE *out, const struct told *t)
+static void rate_members(FILE *out, const struct rate *rate)
+{
+	number_member(out, "rx_bytes_per_s", rate->rx_bytes);
+	number_member(out, "rx_records_per_s", rate->rx_records);
+	number_member(out, "tx_bytes_per_s", rate->tx_bytes);
+	number_member(out, "tx_records_per_s", rate->tx_records);
+}
+
+void json_told_session(FILE *out, const struct told *t, const struct rate *rate)
 {
 	fprintf(out, "{\"endpoint\":%" PRIu32 ",\"session\":%" PRIu32,
 		t->endpoint, t->session);
@@ -164,6 +172,8 @@ void json_told_session(FILE *out, const struct told *t)
 		fprintf(out, ",\"handshake\":%s", boolean(t->handshake));
 	if (told(t, KDTLS_A_INFO))
 		info_members(out, &t->info);
+	if (rate)
+		rate_members(out, rate);
 	fputc('}', out);
 }
 

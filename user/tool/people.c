@@ -217,6 +217,20 @@ void people_session(FILE *out, const struct told *t, bool more)
 	fprintf(out, "old keys serve for %s\n", duration_text(t->retire).s);
 }
 
+static void one_rate(FILE *out, const char *name, uint64_t bytes,
+		     uint64_t records)
+{
+	label(out, name);
+	fprintf(out, "%s in %s a second\n", size_text(bytes).s,
+		count_text(records, "record").s);
+}
+
+void people_rate(FILE *out, const struct rate *rate)
+{
+	one_rate(out, "rate in", rate->rx_bytes, rate->rx_records);
+	one_rate(out, "rate out", rate->tx_bytes, rate->tx_records);
+}
+
 /* ---- Events ------------------------------------------------------------------- */
 
 static void stamp(FILE *out, const struct timespec *when)

@@ -101,7 +101,7 @@ static int on_session(const struct nlmsghdr *nlh, void *data)
 		people_session(stdout, &t, true);
 		return 0;
 	}
-	json_told_session(stdout, &t);
+	json_told_session(stdout, &t, NULL);
 	putchar('\n');
 	return 0;
 }

@@ -2,8 +2,10 @@
 /* kdtls show */
 #include <errno.h>
 #include <string.h>
+#include <time.h>
 
 #include "control.h"
+#include "rates.h"
 
 static const char usage[] =
 "usage: kdtls show [endpoints|sessions] [OPTIONS]\n"
@@ -16,21 +18,25 @@ static const char usage[] =
 "  --state STATE[,...]   sessions in any of these states only: tx, rx,\n"
 "                        peer-closed, peer-alert, closed, rx-old, tx-rekey,\n"
 "                        tx-expired, rx-rekey, rx-expired\n"
+"  --rates SECONDS       look twice, so long apart, and tell for each session how\n"
+"                        much it received and sent in a second, an hour at most\n"
 "  --json                one JSON document instead of text\n"
 "  --help                this text\n"
 "\n"
-"With --peer or --state, sessions only are shown. Exit codes: 0 it worked, 1 it did\n"
+"With --peer, --state or --rates, sessions only are shown. Exit codes: 0 it worked, 1 it did\n"
 "not, 2 wrong usage.\n"
 "\n"
 "  kdtls show sessions --peer 198.51.100.7\n"
+"  kdtls show sessions --rates 5\n"
 "  kdtls show --json | jq '.sessions[] | select(.rx_bad > 0) | .peer'\n";
 
-enum { ENDPOINT = OPT_OWN, PEER, STATE };
+enum { ENDPOINT = OPT_OWN, PEER, STATE, RATES };
 
 static const struct option options[] = {
 	{ "endpoint", required_argument, NULL, ENDPOINT },
 	{ "peer", required_argument, NULL, PEER },
 	{ "state", required_argument, NULL, STATE },
+	{ "rates", required_argument, NULL, RATES },
 	{ "json", no_argument, NULL, OPT_JSON },
 	{ "help", no_argument, NULL, OPT_HELP },
 	{ NULL, 0, NULL, 0 },
@@ -45,6 +51,8 @@ struct show {
 	bool			by_peer;
 	uint16_t		states;
 	unsigned long		endpoint;
+	unsigned long		seconds;	/* between two lists, or 0 */
+	struct rates		rates;
 	struct sockaddr_storage	peer;
 	bool			any;		/* something was shown */
 	bool			any_here;	/* in the present list */
@@ -79,19 +87,33 @@ static int on_endpoint(const struct nlmsghdr *nlh, void *data)
 	return ferror(stdout) ? -EIO : 0;
 }
 
+static int on_first(const struct nlmsghdr *nlh, void *data)
+{
+	struct show *s = data;
+	struct told t;
+	int err = told_read(&t, nlh, TOLD_SESSION);
+
+	return err ? err : rates_keep(&s->rates, &t);
+}
+
 static int on_session(const struct nlmsghdr *nlh, void *data)
 {
 	struct show *s = data;
+	struct rate rate;
 	struct told t;
 	int err = told_read(&t, nlh, TOLD_SESSION);
 
 	if (err)
 		return err;
 	separate(s);
+	if (s->seconds)
+		rate = rates_of(&s->rates, &t);
 	if (s->json)
-		json_told_session(stdout, &t);
+		json_told_session(stdout, &t, s->seconds ? &rate : NULL);
 	else
 		people_session(stdout, &t, false);
+	if (s->seconds && !s->json)
+		people_rate(stdout, &rate);
 	/* Nobody waits for the rest of a million if the disk is full. */
 	return ferror(stdout) ? -EIO : 0;
 }
@@ -127,7 +149,7 @@ static int show_endpoints(struct show *s)
 	return ask(s, nlh, on_endpoint, "show endpoints");
 }
 
-static int show_sessions(struct show *s)
+static int list_sessions(struct show *s, kdtls_netlink_cb *cb)
 {
 	char buf[KDTLS_NETLINK_REQUEST];
 	struct nlmsghdr *nlh;
@@ -140,7 +162,22 @@ static int show_sessions(struct show *s)
 		control_put_address(nlh, KDTLS_A_PEER, &s->peer);
 	if (s->states)
 		mnl_attr_put_u16(nlh, KDTLS_A_STATE, s->states);
-	return ask(s, nlh, on_session, "show sessions");
+	return ask(s, nlh, cb, "show sessions");
+}
+
+static int show_sessions(struct show *s)
+{
+	struct timespec pause = { .tv_sec = (time_t)s->seconds };
+	int ret;
+
+	if (!s->seconds)
+		return list_sessions(s, on_session);
+	ret = list_sessions(s, on_first);
+	if (ret)
+		return ret;
+	rates_kept(&s->rates);
+	nanosleep(&pause, NULL);
+	return list_sessions(s, on_session);
 }
 
 static void begin_list(struct show *s, const char *name)
@@ -194,6 +231,8 @@ static int option(struct show *s, int opt)
 		return control_address("show", "--peer", optarg, true, &s->peer);
 	case STATE:
 		return state_bits("show", optarg, &s->states);
+	case RATES:
+		return number("show", "--rates", optarg, 1, 3600, &s->seconds);
 	default:
 		s->json = true;
 		return EXIT_OK;
@@ -203,7 +242,7 @@ static int option(struct show *s, int opt)
 static int objects(struct show *s, int argc, char **argv)
 {
 	const char *what = optind < argc ? argv[optind] : NULL;
-	bool of_sessions = s->by_peer || s->states;
+	bool of_sessions = s->by_peer || s->states || s->seconds;
 
 	if (optind + 1 < argc)
 		return misuse("show", "unexpected argument \"%s\"",
@@ -214,7 +253,7 @@ static int objects(struct show *s, int argc, char **argv)
 		return misuse("show", "there are endpoints and sessions, no \"%s\"",
 			      what);
 	if (!s->sessions && of_sessions)
-		return misuse("show", "--peer and --state are for sessions");
+		return misuse("show", "--peer, --state and --rates are for sessions");
 	return EXIT_OK;
 }
 
@@ -251,5 +290,6 @@ int cmd_show(int argc, char **argv)
 	if (!ret)
 		ret = show(&s);
 	kdtls_netlink_close(&s.nl);
+	rates_free(&s.rates);
 	return ret;
 }

@@ -33,7 +33,7 @@ _kdtls_words()
 		echo "$tls --count --bench --size --train --outstanding --one-way" \
 			"--insecure --server-name --session-file --psk-identity"
 		;;
-	show) echo 'endpoints sessions --endpoint --peer --state --json --help' ;;
+	show) echo 'endpoints sessions --endpoint --peer --state --rates --json --help' ;;
 	session)
 		echo 'get set del --endpoint --session --peer --local --owner' \
 			'--idle --retire --handshake --json --help'
