@@ -689,7 +689,7 @@ static struct kdtls_config *tenants_client(struct world *w, const char *context)
 /* With another tenant's client nobody goes on, though all share ticket keys. */
 static void tenants(void)
 {
-	static char first[] = "the first's key.", second[] = "the second's one";
+	char first[] = "the first's key.", second[] = "the second's one";
 	struct world a = { .sessions = 0 }, b = { .sessions = 0 },
 		     same = { .sessions = 0 };
 	struct kdtls_config *config;
