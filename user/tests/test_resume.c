@@ -587,27 +587,33 @@ static void other_clients(void)
 	world_end(&w);
 }
 
+/* A session of a's server goes on at b's no more, though the keys are the same. */
+static void not_shared(struct world *a, struct world *b)
+{
+	RAND_bytes(keys[0], sizeof(keys));
+	CHECK_EQ(kdtls_endpoint_set_ticket_keys(a->server, keys, KEY), 0);
+	CHECK_EQ(kdtls_endpoint_set_ticket_keys(b->server, keys, KEY), 0);
+	CHECK_EQ(connects(a, false), 0);
+	CHECK_EQ(connects(b, true), 0);
+	/* The same keys, and the same configuration again. */
+	CHECK_EQ(connects(b, true), 1);
+	world_end(a);
+	world_end(b);
+}
+
 /* A server that demands certificates does not take who came without one. */
 static void other_servers(void)
 {
 	struct world a = { .sessions = 0 }, b = { .sessions = 0 };
 	struct kdtls_config *strict;
 
-	RAND_bytes(keys[0], sizeof(keys));
 	strict = server_config(&b, KDTLS_OFFLOAD_OFF);
 	kdtls_config_set_verify(strict, KDTLS_VERIFY_OPTIONAL);
 	pki_trust(strict);
 	NEED(world_open(&b, strict, keeping_client(&b, KDTLS_OFFLOAD_OFF),
 			"127.0.0.1"));
 	NEED(open_world(&a, server_config(&a, KDTLS_OFFLOAD_OFF)));
-	CHECK_EQ(kdtls_endpoint_set_ticket_keys(a.server, keys, KEY), 0);
-	CHECK_EQ(kdtls_endpoint_set_ticket_keys(b.server, keys, KEY), 0);
-	CHECK_EQ(connects(&a, false), 0);
-	CHECK_EQ(connects(&b, true), 0);
-	/* The same keys, and the same configuration again. */
-	CHECK_EQ(connects(&b, true), 1);
-	world_end(&a);
-	world_end(&b);
+	not_shared(&a, &b);
 }
 
 #define ONE_SUITE	"ECDHE-ECDSA-AES128-GCM-SHA256"
@@ -619,20 +625,13 @@ static void other_suites_of_client(void)
 	struct world a = { .sessions = 0 }, b = { .sessions = 0 };
 	struct kdtls_config *client;
 
-	RAND_bytes(keys[0], sizeof(keys));
 	client = keeping_client(&b, KDTLS_OFFLOAD_OFF);
 	kdtls_config_set_ciphers(client, OTHER_SUITE);
 	kdtls_config_set_handshake_timeout(client, 5000);
 	NEED(world_open(&b, server_config(&b, KDTLS_OFFLOAD_OFF), client,
 			"127.0.0.1"));
 	NEED(open_world(&a, server_config(&a, KDTLS_OFFLOAD_OFF)));
-	CHECK_EQ(kdtls_endpoint_set_ticket_keys(a.server, keys, KEY), 0);
-	CHECK_EQ(kdtls_endpoint_set_ticket_keys(b.server, keys, KEY), 0);
-	CHECK_EQ(connects(&a, false), 0);
-	CHECK_EQ(connects(&b, true), 0);
-	CHECK_EQ(connects(&b, true), 1);
-	world_end(&a);
-	world_end(&b);
+	not_shared(&a, &b);
 }
 
 /* Nor does a server go on with one that it does not allow. */
@@ -641,7 +640,6 @@ static void other_suites_of_server(void)
 	struct world a = { .sessions = 0 }, b = { .sessions = 0 };
 	struct kdtls_config *server;
 
-	RAND_bytes(keys[0], sizeof(keys));
 	server = server_config(&b, KDTLS_OFFLOAD_OFF);
 	kdtls_config_set_ciphers(server, OTHER_SUITE);
 	NEED(world_open(&b, server, keeping_client(&b, KDTLS_OFFLOAD_OFF),
@@ -649,13 +647,7 @@ static void other_suites_of_server(void)
 	server = server_config(&a, KDTLS_OFFLOAD_OFF);
 	kdtls_config_set_ciphers(server, ONE_SUITE);
 	NEED(open_world(&a, server));
-	CHECK_EQ(kdtls_endpoint_set_ticket_keys(a.server, keys, KEY), 0);
-	CHECK_EQ(kdtls_endpoint_set_ticket_keys(b.server, keys, KEY), 0);
-	CHECK_EQ(connects(&a, false), 0);
-	CHECK_EQ(connects(&b, true), 0);
-	CHECK_EQ(connects(&b, true), 1);
-	world_end(&a);
-	world_end(&b);
+	not_shared(&a, &b);
 }
 
 /* ---- what only the program knows ---- */
