@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "faults.h"
+#include "knobs.h"
 
 /* The kernel's two kinds of allocations. */
 #define SLAB	"/sys/kernel/debug/failslab/"
@@ -17,38 +18,28 @@
 static int nth_fd = -1;
 static int rest_fd = -1;
 
-static bool put_text(const char *path, const char *text)
-{
-	int fd = open(path, O_WRONLY | O_CLOEXEC);
-	bool ok = fd >= 0 && write(fd, text, strlen(text)) > 0;
-
-	if (fd >= 0)
-		close(fd);
-	return ok;
-}
-
 /* The kernel's default spares those that may wait, which are most. */
 static bool spare_none(void)
 {
-	return put_text(SLAB "ignore-gfp-wait", "N") &&
-	       put_text(PAGE "ignore-gfp-wait", "N") &&
-	       put_text(PAGE "min-order", "0");
+	return knob_set(SLAB "ignore-gfp-wait", "N") &&
+	       knob_set(PAGE "ignore-gfp-wait", "N") &&
+	       knob_set(PAGE "min-order", "0");
 }
 
 /* What is told of each would be taken for a fault of the kernel. */
 static bool tell_nothing(void)
 {
-	return put_text(SLAB "verbose", "0") && put_text(PAGE "verbose", "0") &&
-	       put_text("/sys/kernel/debug/fail_usercopy/verbose", "0");
+	return knob_set(SLAB "verbose", "0") && knob_set(PAGE "verbose", "0") &&
+	       knob_set("/sys/kernel/debug/fail_usercopy/verbose", "0");
 }
 
 /* Where no number says which one fails, all do of the thread that asks for it. */
 static bool fail_who_asks(void)
 {
-	return put_text(SLAB "task-filter", "Y") &&
-	       put_text(PAGE "task-filter", "Y") &&
-	       put_text(SLAB "probability", "100") &&
-	       put_text(PAGE "probability", "100");
+	return knob_set(SLAB "task-filter", "Y") &&
+	       knob_set(PAGE "task-filter", "Y") &&
+	       knob_set(SLAB "probability", "100") &&
+	       knob_set(PAGE "probability", "100");
 }
 
 bool faults_open(void)
@@ -88,8 +79,8 @@ bool fault_next(struct fault *f)
 void fault_begin(const struct fault *f)
 {
 	if (f->rest) {
-		if (!put_text(SLAB "times", REST) ||
-		    !put_text(PAGE "times", REST))
+		if (!knob_set(SLAB "times", REST) ||
+		    !knob_set(PAGE "times", REST))
 			die("fault injection");
 		put_number(rest_fd, 1);
 	}
@@ -114,23 +105,12 @@ bool fault_all(const struct fault *f)
 
 long fault_recv(struct fault *f, int fd, struct rx *rx, int flags)
 {
-	struct cbuf c;
-	struct iovec iov = { rx->data, sizeof(rx->data) };
-	struct msghdr msg = {
-		.msg_name = &rx->name,
-		.msg_namelen = sizeof(rx->name),
-		.msg_iov = &iov,
-		.msg_iovlen = 1,
-		.msg_control = c.buf,
-		.msg_controllen = sizeof(c.buf),
-	};
 	long len;
 
 	settle();
 	fault_begin(f);
-	len = RC(recvmsg(fd, &msg, flags | MSG_DONTWAIT));
+	len = rx_call(fd, rx, flags | MSG_DONTWAIT);
 	fault_end(f);
-	rx_parse(rx, &msg, len);
 	return len;
 }
 

@@ -73,4 +73,49 @@ bool is_recv_failure(long err);
 /* All that has come from @p->fd opens, and no number comes twice. */
 bool only_good(struct pair *p, uint64_t *next);
 
+/* An endpoint with alice's and bob's sessions. "can" is for NEEDS_FAULTS(). */
+#define NOMEM_FIXTURE(fixture)						\
+	FIXTURE(fixture) {						\
+		struct group g;						\
+		struct peer alice;					\
+		struct peer bob;					\
+		struct gauges gauges;					\
+		long contexts;						\
+		bool can;						\
+	};								\
+	FIXTURE_VARIANT(fixture) {					\
+		uint16_t cipher;					\
+		enum family family;					\
+	};								\
+	VARIANTS_OF_FAMILIES(fixture);					\
+	FIXTURE_SETUP(fixture)						\
+	{								\
+		struct group *g = &self->g;				\
+									\
+		self->can = faults_open();				\
+		self->contexts = contexts();				\
+		netns_enter();						\
+		group_open(g, variant->family, variant->cipher, 3);	\
+		group_steer(g, ALICES);					\
+		peer_open(&self->alice, g);				\
+		peer_open(&self->bob, g);				\
+		ASSERT_EQ(0, session_new(g, &self->alice, ALICES));	\
+		ASSERT_EQ(0, session_new(g, &self->bob, BOBS));		\
+		gauges_read(&self->gauges);				\
+		if (!self->can)						\
+			SKIP(return, "no fault injection");		\
+	}								\
+	FIXTURE_TEARDOWN(fixture)					\
+	{								\
+		static const struct gauges nothing;			\
+									\
+		contexts_set(self->contexts);				\
+		peer_close(&self->alice);				\
+		peer_close(&self->bob);					\
+		group_close(&self->g);					\
+		EXPECT_TRUE(gauges_same(&nothing));			\
+		EXPECT_EQ(0, nl_leaks());				\
+	}								\
+	struct __test_metadata
+
 #endif /* KDTLS_SELFTESTS_FAULTS_H */

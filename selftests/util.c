@@ -34,12 +34,22 @@ void die(const char *fmt, ...)
 	abort();
 }
 
-uint64_t now_ms(void)
+static uint64_t clock_ms(clockid_t clock)
 {
 	struct timespec ts;
 
-	clock_gettime(CLOCK_MONOTONIC, &ts);
+	clock_gettime(clock, &ts);
 	return ts.tv_sec * 1000ULL + ts.tv_nsec / 1000000;
+}
+
+uint64_t now_ms(void)
+{
+	return clock_ms(CLOCK_MONOTONIC);
+}
+
+uint64_t tick_ms(void)
+{
+	return clock_ms(CLOCK_MONOTONIC_COARSE);
 }
 
 void sleep_ms(int ms)
@@ -547,7 +557,7 @@ void rx_parse(struct rx *rx, struct msghdr *msg, ssize_t len)
 	}
 }
 
-static ssize_t rx_call(int fd, struct rx *rx, size_t size, int flags)
+static ssize_t rx_call_size(int fd, struct rx *rx, size_t size, int flags)
 {
 	struct cbuf c;
 	struct iovec iov = { rx->data, size };
@@ -569,12 +579,12 @@ ssize_t rx_recv_size(int fd, struct rx *rx, size_t size, int flags)
 {
 	if (flags & MSG_DONTWAIT)
 		settle();
-	return rx_call(fd, rx, size, flags);
+	return rx_call_size(fd, rx, size, flags);
 }
 
-ssize_t rx_try(int fd, struct rx *rx)
+ssize_t rx_call(int fd, struct rx *rx, int flags)
 {
-	return rx_call(fd, rx, sizeof(rx->data), MSG_DONTWAIT);
+	return rx_call_size(fd, rx, sizeof(rx->data), flags);
 }
 
 ssize_t rx_recv(int fd, struct rx *rx, int flags)

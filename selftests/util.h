@@ -54,6 +54,8 @@ void settle(void);
 /* Will @fd be readable within @ms? The bits that poll() returns. */
 int poll_in(int fd, int ms);
 uint64_t now_ms(void);
+/* By the ticks that the kernel's timeouts are counted in. */
+uint64_t tick_ms(void);
 void sleep_ms(int ms);
 /* The test's own random numbers; KDTLS_SEED=n makes others. */
 uint32_t rnd(uint32_t below);
@@ -179,8 +181,8 @@ struct rx {
 
 /* With MSG_DONTWAIT, all that was sent before is there. */
 ssize_t rx_recv(int fd, struct rx *rx, int flags);
-/* The same, without waiting for what is under way. */
-ssize_t rx_try(int fd, struct rx *rx);
+/* One call, without waiting for what is under way. */
+ssize_t rx_call(int fd, struct rx *rx, int flags);
 ssize_t rx_recv_size(int fd, struct rx *rx, size_t size, int flags);
 void rx_parse(struct rx *rx, struct msghdr *msg, ssize_t len);
 

@@ -3,48 +3,17 @@
  * Ciphers are lent to the sessions of endpoints: there may be few of them, fewer
  * from now on, or none when memory is short, and no session notices.
  */
-#include <fcntl.h>
-#include <stdlib.h>
-#include <unistd.h>
-
 #include "harness.h"
 #include "group.h"
+#include "knobs.h"
 
 #define PEERS		12
 #define MANY		1000
-#define PARAMETERS	"/sys/module/kdtls/parameters/"
 
-static void write_text(const char *path, const char *text)
+static void drop_caches(void)
 {
-	int fd = open(path, O_WRONLY | O_CLOEXEC);
-
-	if (fd < 0 || write(fd, text, strlen(text)) < 0)
-		die("%s", path);
-	close(fd);
-}
-
-static long read_number(const char *path)
-{
-	char text[32] = "";
-	int fd = open(path, O_RDONLY | O_CLOEXEC);
-
-	if (fd < 0 || read(fd, text, sizeof(text) - 1) < 0)
-		die("%s", path);
-	close(fd);
-	return atol(text);
-}
-
-static void set_contexts(long n)
-{
-	char text[32];
-
-	snprintf(text, sizeof(text), "%ld", n);
-	write_text(PARAMETERS "contexts", text);
-}
-
-static long lent(void)
-{
-	return read_number(PARAMETERS "contexts_lent");
+	if (!knob_set("/proc/sys/vm/drop_caches", "2"))
+		die("drop_caches");
 }
 
 FIXTURE(contexts) {
@@ -64,14 +33,14 @@ FIXTURE_SETUP(contexts)
 {
 	int i;
 
-	self->before = read_number(PARAMETERS "contexts");
+	self->before = contexts();
 	netns_enter();
 	group_open_single(&self->g, variant->family, variant->cipher);
 	for (i = 0; i < PEERS; i++) {
 		peer_open(&self->peer[i], &self->g);
 		ASSERT_EQ(0, session_new(&self->g, &self->peer[i], 0));
 	}
-	ASSERT_EQ(0, lent());
+	ASSERT_EQ(0, contexts_lent());
 }
 
 FIXTURE_TEARDOWN(contexts)
@@ -81,7 +50,7 @@ FIXTURE_TEARDOWN(contexts)
 	for (i = 0; i < PEERS; i++)
 		peer_close(&self->peer[i]);
 	group_close(&self->g);
-	set_contexts(self->before);
+	contexts_set(self->before);
 }
 
 static bool sends(int fd, struct peer *p, uint64_t *seq)
@@ -113,22 +82,22 @@ TEST_F(contexts, lent_when_they_are_used)
 	struct group *g = &self->g;
 
 	EXPECT_TRUE(peer_echoes(g->fd[0], &self->peer[0]));
-	EXPECT_EQ(2, lent());
+	EXPECT_EQ(2, contexts_lent());
 	EXPECT_TRUE(all_echo(g, self->peer));
-	EXPECT_EQ(2 * PEERS, lent());
+	EXPECT_EQ(2 * PEERS, contexts_lent());
 	EXPECT_EQ(0, session_del(g, &self->peer[0]));
 	settle();
-	EXPECT_EQ(2 * PEERS - 2, lent());
+	EXPECT_EQ(2 * PEERS - 2, contexts_lent());
 }
 
 TEST_F(contexts, fewer_than_sessions)
 {
 	struct group *g = &self->g;
 
-	set_contexts(3);
+	contexts_set(3);
 	EXPECT_TRUE(all_echo(g, self->peer));
 	EXPECT_TRUE(all_echo(g, self->peer));
-	EXPECT_LE(lent(), 3);
+	EXPECT_LE(contexts_lent(), 3);
 }
 
 TEST_F(contexts, fewer_from_now_on)
@@ -136,18 +105,18 @@ TEST_F(contexts, fewer_from_now_on)
 	struct group *g = &self->g;
 
 	EXPECT_TRUE(all_echo(g, self->peer));
-	set_contexts(5);
-	EXPECT_EQ(5, lent());
+	contexts_set(5);
+	EXPECT_EQ(5, contexts_lent());
 	EXPECT_TRUE(all_echo(g, self->peer));
-	EXPECT_LE(lent(), 5);
+	EXPECT_LE(contexts_lent(), 5);
 }
 
 TEST_F(contexts, parameter)
 {
-	set_contexts(0);
-	EXPECT_LE(1024, read_number(PARAMETERS "contexts"));
-	set_contexts(7);
-	EXPECT_EQ(7, read_number(PARAMETERS "contexts"));
+	contexts_set(0);
+	EXPECT_LE(1024, contexts());
+	contexts_set(7);
+	EXPECT_EQ(7, contexts());
 	EXPECT_TRUE(all_echo(&self->g, self->peer));
 }
 
@@ -174,12 +143,12 @@ TEST_F(contexts, memory_is_short)
 
 	EXPECT_TRUE(all_echo(g, self->peer));
 	send_to_many(g);
-	EXPECT_EQ(2 * PEERS + MANY, lent());
-	for (i = 0; i < 3 && lent(); i++)
-		write_text("/proc/sys/vm/drop_caches", "2");
-	EXPECT_EQ(0, lent());
+	EXPECT_EQ(2 * PEERS + MANY, contexts_lent());
+	for (i = 0; i < 3 && contexts_lent(); i++)
+		drop_caches();
+	EXPECT_EQ(0, contexts_lent());
 	EXPECT_TRUE(all_echo(g, self->peer));
-	EXPECT_EQ(2 * PEERS, lent());
+	EXPECT_EQ(2 * PEERS, contexts_lent());
 }
 
 struct taker {
@@ -192,9 +161,9 @@ static void *take_them(void *arg)
 	long i;
 
 	for (i = 0; !__atomic_load_n(&t->stop, __ATOMIC_RELAXED); i++) {
-		set_contexts(1 + i % 5);
+		contexts_set(1 + i % 5);
 		if (i % 4 == 0)
-			write_text("/proc/sys/vm/drop_caches", "2");
+			drop_caches();
 	}
 	return NULL;
 }

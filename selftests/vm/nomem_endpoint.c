@@ -9,86 +9,17 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "faults.h"
-#include "group.h"
 #include "harness.h"
-
-#define HELPER		0
-#define ALICES		1	/* owns the session with alice */
-#define BOBS		2	/* owns the session with bob */
+#include "faults.h"
+#include "knobs.h"
+#include "members.h"
 
 /* Numbers in a node of the kernel's tables by number. */
 #define NODE		64
 
-#define CONTEXTS	"/sys/module/kdtls/parameters/contexts"
-
 static struct rx rx;
 
-static unsigned int contexts(void)
-{
-	FILE *f = fopen(CONTEXTS, "re");
-	unsigned int n = 0;
-
-	if (!f || fscanf(f, "%u", &n) != 1)
-		die(CONTEXTS);
-	fclose(f);
-	return n;
-}
-
-/* At most @n sessions have a cipher, once there were no more. */
-static void set_contexts(unsigned int n)
-{
-	FILE *f = fopen(CONTEXTS, "we");
-
-	if (!f || fprintf(f, "%u", n) < 0 || fclose(f))
-		die(CONTEXTS);
-}
-
-FIXTURE(nomem_endpoint) {
-	struct group g;
-	struct peer alice;
-	struct peer bob;
-	struct gauges gauges;
-	unsigned int contexts;
-	bool can;
-};
-
-FIXTURE_VARIANT(nomem_endpoint) {
-	uint16_t cipher;
-	enum family family;
-};
-
-VARIANTS_OF_FAMILIES(nomem_endpoint);
-
-FIXTURE_SETUP(nomem_endpoint)
-{
-	struct group *g = &self->g;
-
-	self->can = faults_open();
-	self->contexts = contexts();
-	netns_enter();
-	group_open(g, variant->family, variant->cipher, 3);
-	group_steer(g, ALICES);
-	peer_open(&self->alice, g);
-	peer_open(&self->bob, g);
-	ASSERT_EQ(0, session_new(g, &self->alice, ALICES));
-	ASSERT_EQ(0, session_new(g, &self->bob, BOBS));
-	gauges_read(&self->gauges);
-	if (!self->can)
-		SKIP(return, "no fault injection");
-}
-
-FIXTURE_TEARDOWN(nomem_endpoint)
-{
-	static const struct gauges nothing;
-
-	set_contexts(self->contexts);
-	peer_close(&self->alice);
-	peer_close(&self->bob);
-	group_close(&self->g);
-	EXPECT_TRUE(gauges_same(&nothing));
-	EXPECT_EQ(0, nl_leaks());
-}
+NOMEM_FIXTURE(nomem_endpoint);
 
 /* Joining */
 
@@ -218,7 +149,7 @@ static bool all_asleep(struct group *g, struct peer *alice, struct peer *bob,
 
 	if (how == TAKEN_OF_ANOTHER_KIND)
 		cipher = cipher == CHACHA ? GCM128 : CHACHA;
-	set_contexts(how >= TAKEN ? 1 : 1000);
+	contexts_set(how >= TAKEN ? 1 : 1000);
 	return new_session(g, alice, ALICES, g->cipher) &&
 	       new_session(g, bob, BOBS, cipher) &&
 	       (how != AWAKE || peer_echoes(g->fd[ALICES], alice));

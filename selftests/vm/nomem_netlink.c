@@ -10,16 +10,12 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "faults.h"
-#include "group.h"
 #include "harness.h"
+#include "faults.h"
+#include "knobs.h"
+#include "members.h"
 
-#define WARNING		1
 #define CLOSE_NOTIFY	0
-
-#define HELPER		0
-#define ALICES		1	/* owns the session with alice */
-#define BOBS		2	/* owns the session with bob */
 
 /* Numbers in a node of the kernel's tables by number. */
 #define NODE		64
@@ -30,48 +26,7 @@
 
 static struct rx rx;
 
-FIXTURE(nomem_netlink) {
-	struct group g;
-	struct peer alice;
-	struct peer bob;
-	struct gauges gauges;
-	bool can;
-};
-
-FIXTURE_VARIANT(nomem_netlink) {
-	uint16_t cipher;
-	enum family family;
-};
-
-VARIANTS_OF_FAMILIES(nomem_netlink);
-
-FIXTURE_SETUP(nomem_netlink)
-{
-	struct group *g = &self->g;
-
-	self->can = faults_open();
-	netns_enter();
-	group_open(g, variant->family, variant->cipher, 3);
-	group_steer(g, ALICES);
-	peer_open(&self->alice, g);
-	peer_open(&self->bob, g);
-	ASSERT_EQ(0, session_new(g, &self->alice, ALICES));
-	ASSERT_EQ(0, session_new(g, &self->bob, BOBS));
-	gauges_read(&self->gauges);
-	if (!self->can)
-		SKIP(return, "no fault injection");
-}
-
-FIXTURE_TEARDOWN(nomem_netlink)
-{
-	static const struct gauges nothing;
-
-	peer_close(&self->alice);
-	peer_close(&self->bob);
-	group_close(&self->g);
-	EXPECT_TRUE(gauges_same(&nothing));
-	EXPECT_EQ(0, nl_leaks());
-}
+NOMEM_FIXTURE(nomem_netlink);
 
 /* Only the kernel's part of a request is in the round; the answer comes later. */
 static int fault_call(struct fault *f, struct nl *nl, struct request *r)

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
 /* The tracepoints say what happened, and nothing that is secret. */
-#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -8,30 +7,21 @@
 
 #include "harness.h"
 #include "group.h"
+#include "knobs.h"
 
 #define TRACEFS		"/sys/kernel/tracing"
-
-static bool put_text(const char *path, const char *text)
-{
-	int fd = open(path, O_WRONLY | O_TRUNC | O_CLOEXEC);
-	bool ok = fd >= 0 && write(fd, text, strlen(text)) > 0;
-
-	if (fd >= 0)
-		close(fd);
-	return ok;
-}
 
 static bool trace_on(void)
 {
 	if (access(TRACEFS "/trace", W_OK))
 		mount("tracefs", TRACEFS, "tracefs", 0, NULL);
-	put_text(TRACEFS "/trace", "\n");
-	return put_text(TRACEFS "/events/kdtls/enable", "1");
+	knob_set(TRACEFS "/trace", "\n");
+	return knob_set(TRACEFS "/events/kdtls/enable", "1");
 }
 
 static void trace_off(void)
 {
-	put_text(TRACEFS "/events/kdtls/enable", "0");
+	knob_set(TRACEFS "/events/kdtls/enable", "0");
 }
 
 /* How many lines of the trace have all of these? */
