@@ -212,8 +212,10 @@ enum kdtls_verify {
  * @close: the session is over: 0 for close_notify of either side, a negative
  *	errno value otherwise, of which -ETIMEDOUT is a handshake that took too
  *	long, -ETIME a session that was idle, -ENOKEY one without a pre-shared
- *	key, -EACCES a certificate that does not verify. It is the last call for
- *	this session, which is freed behind it
+ *	key, -EACCES a certificate that does not verify, and -ECONNABORTED one
+ *	whose peer has begun a new session from the same address and port (RFC
+ *	6347 section 4.2.8), which opens next. It is the last call for this
+ *	session, which is freed behind it
  * @error: something failed, in words. It comes before @close when the session
  *	ends by it. @session is NULL if it was the endpoint
  * @keylog: a line of the NSS key log format
@@ -706,6 +708,7 @@ void kdtls_endpoint_set_busy(struct kdtls_endpoint *ep, int busy);
  * @dropped_closing: ClientHellos refused because the endpoint is closing
  * @cookies_refused: ClientHellos with a cookie that is not, or no more, theirs
  * @idle_closed: sessions that kdtls_config_set_idle_timeout() ended
+ * @reassociations: sessions that took the place of one that their peer had before
  */
 struct kdtls_endpoint_info {
 	uint32_t	listening;
@@ -732,6 +735,7 @@ struct kdtls_endpoint_info {
 	uint64_t	dropped_closing;
 	uint64_t	cookies_refused;
 	uint64_t	idle_closed;
+	uint64_t	reassociations;
 };
 
 /**
@@ -875,6 +879,8 @@ void kdtls_destroy(struct kdtls_session *session);
  *	server; "" if it asks for none
  * @group: OpenSSL's name of the group that keys were agreed in, as "X25519" or
  *	"prime256v1"; "" if there was none, and before the end of the handshake
+ * @reassociated: a server's session that took the place of one that its peer had
+ *	before, see the close callback
  *
  * Strings live as long as the session.
  */
@@ -912,6 +918,7 @@ struct kdtls_session_info {
 	const char	*srtp;
 	const char	*server_name;
 	const char	*group;
+	uint32_t	reassociated;
 };
 
 /**
@@ -931,7 +938,10 @@ const char *kdtls_session_error(const struct kdtls_session *session);
 /* The endpoint of a session; NULL for one of kdtls_upgrade(). */
 struct kdtls_endpoint *kdtls_session_endpoint(struct kdtls_session *session);
 
-/* The UDP socket of a session. It stays the session's. */
+/*
+ * The UDP socket of a session. It stays the session's. A server's sessions that the
+ * kernel carries share that of their endpoint, which is not connected.
+ */
 int kdtls_session_fd(const struct kdtls_session *session);
 
 /* A pointer of the caller's own. */

@@ -85,6 +85,36 @@ static void session_ready(struct kdtls_source *source)
 		s->carrier->receive(s);
 }
 
+int kdtls_endpoint_watch_session(struct kdtls_endpoint *ep,
+				 struct kdtls_session *s)
+{
+	int err = kdtls_endpoint_watch(ep, s->fd, &s->source);
+
+	s->watched = !err;
+	return err;
+}
+
+static void unwatch(struct kdtls_endpoint *ep, struct kdtls_session *s)
+{
+	if (s->watched)
+		epoll_ctl(ep->epfd, EPOLL_CTL_DEL, s->fd, NULL);
+	s->watched = false;
+}
+
+void kdtls_endpoint_pass_socket(struct kdtls_session *from,
+				struct kdtls_session *to)
+{
+	struct epoll_event event = { .events = EPOLLIN, .data.ptr = &to->source };
+
+	to->fd = from->fd;
+	to->own_fd = from->own_fd;
+	to->watched = from->watched;
+	from->own_fd = false;
+	from->watched = false;
+	if (to->watched)
+		epoll_ctl(to->ep->epfd, EPOLL_CTL_MOD, to->fd, &event);
+}
+
 int kdtls_endpoint_add(struct kdtls_endpoint *ep, struct kdtls_session *s)
 {
 	int err = kdtls_timers_reserve(&ep->timers,
@@ -93,13 +123,16 @@ int kdtls_endpoint_add(struct kdtls_endpoint *ep, struct kdtls_session *s)
 	if (err)
 		return kdtls_fail(err, "no memory for another session");
 	s->source.ready = session_ready;
-	err = kdtls_endpoint_watch(ep, s->fd, &s->source);
-	if (err)
-		return err;
-	if (s->server) {
+	if (s->own_fd) {
+		err = kdtls_endpoint_watch_session(ep, s);
+		if (err)
+			return err;
+	}
+	/* A successor has to wait for its predecessor's place. */
+	if (s->server && !s->predecessor) {
 		err = kdtls_table_add(ep, s);
 		if (err) {
-			epoll_ctl(ep->epfd, EPOLL_CTL_DEL, s->fd, NULL);
+			unwatch(ep, s);
 			return kdtls_fail(err, "no memory for another session");
 		}
 	}
@@ -123,12 +156,27 @@ static void reap(struct kdtls_endpoint *ep)
 	}
 }
 
+static void close_listener(struct kdtls_endpoint *ep)
+{
+	if (ep->listen_fd < 0)
+		return;
+	kdtls_member_free(ep->member);
+	ep->member = NULL;
+	close(ep->listen_fd);
+	ep->listen_fd = -1;
+	ep->info.listening = 0;
+}
+
 void kdtls_endpoint_drop(struct kdtls_endpoint *ep, struct kdtls_session *s)
 {
 	s->dead = true;
-	epoll_ctl(ep->epfd, EPOLL_CTL_DEL, s->fd, NULL);
 	kdtls_timer_cancel(&ep->timers, &s->timer);
 	kdtls_table_del(ep, s);
+	/* May take the socket along. */
+	kdtls_session_part(s);
+	unwatch(ep, s);
+	if (s->member_session && ep->member)
+		kdtls_member_delete(ep->member, s->member_session);
 	kdtls_origin_del(ep, s);
 	*s->pprev = s->next;
 	if (s->next)
@@ -138,6 +186,8 @@ void kdtls_endpoint_drop(struct kdtls_endpoint *ep, struct kdtls_session *s)
 	/* Callers further up may still look at it, and so may queued events. */
 	s->next = ep->dead;
 	ep->dead = s;
+	if (ep->info.closing && !ep->info.session_count)
+		close_listener(ep);
 	if (!ep->depth) {
 		reap(ep);
 		kdtls_endpoint_rearm(ep);
@@ -213,24 +263,16 @@ int kdtls_endpoint_new(struct kdtls_config *config,
 	return 0;
 }
 
-static void close_listener(struct kdtls_endpoint *ep)
-{
-	if (ep->listen_fd < 0)
-		return;
-	close(ep->listen_fd);
-	ep->listen_fd = -1;
-	ep->info.listening = 0;
-}
-
 int kdtls_endpoint_destroy(struct kdtls_endpoint *ep)
 {
 	if (!ep)
 		return 0;
 	if (ep->depth)
 		return kdtls_fail(-EDEADLK, "an endpoint cannot be destroyed from within its callbacks: call kdtls_endpoint_close(), and destroy it later");
+	/* With the kernel's last member its sessions end. */
+	close_listener(ep);
 	while (ep->sessions)
 		kdtls_endpoint_drop(ep, ep->sessions);
-	close_listener(ep);
 	SSL_free(ep->ssl);
 	kdtls_sni_clear(ep);
 	SSL_CTX_free(ep->ctx_server);
@@ -241,6 +283,7 @@ int kdtls_endpoint_destroy(struct kdtls_endpoint *ep)
 		close(ep->epfd);
 	kdtls_cookie_clear(&ep->jar);
 	kdtls_ticket_clear(&ep->tickets);
+	free(ep->no_member);
 	free(ep->timers.heap);
 	free(ep->hash);
 	if (ep->rx)
@@ -260,7 +303,10 @@ void kdtls_endpoint_close(struct kdtls_endpoint *ep)
 	struct kdtls_session *s;
 
 	ep->info.closing = 1;
-	close_listener(ep);
+	ep->info.listening = 0;
+	/* Sessions of the kernel's endpoint need the socket for their last words. */
+	if (!ep->member || !ep->info.session_count)
+		close_listener(ep);
 	for (s = ep->sessions; s; s = s->next)
 		kdtls_close(s);
 }
@@ -299,7 +345,7 @@ int kdtls_endpoint_address(const struct kdtls_endpoint *ep,
 {
 	socklen_t n = kdtls_io_addrlen(&ep->address);
 
-	if (ep->listen_fd < 0)
+	if (!ep->info.listening)
 		return kdtls_fail(-ENOTCONN, "the endpoint does not listen");
 	memcpy(addr, &ep->address, *len < n ? *len : n);
 	*len = n;

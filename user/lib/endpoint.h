@@ -5,6 +5,7 @@
 
 #include "config.h"
 #include "cookie.h"
+#include "member.h"
 #include "origin.h"
 #include "session.h"
 #include "sni.h"
@@ -36,6 +37,8 @@ struct kdtls_stranger {
  * @armed: what @timerfd is set to, 0 for nothing
  * @timers: of the sessions
  * @listen_fd: the listener, or -1
+ * @member: it serves an endpoint of the kernel, or NULL
+ * @no_member: why it does not, or NULL
  * @listen_source: @listen_fd in the epoll
  * @address: where it listens
  * @sessions: all sessions
@@ -68,6 +71,8 @@ struct kdtls_endpoint {
 	u64			armed;
 	struct kdtls_timers	timers;
 	int			listen_fd;
+	struct kdtls_member	*member;
+	char			*no_member;
 	struct kdtls_source	listen_source;
 	struct sockaddr_storage	address;
 	struct kdtls_session	*sessions;
@@ -95,6 +100,14 @@ int kdtls_endpoint_add(struct kdtls_endpoint *ep, struct kdtls_session *s);
 /* Take it out again, and free it as soon as nobody points at it. */
 void kdtls_endpoint_drop(struct kdtls_endpoint *ep, struct kdtls_session *s);
 
+/* Give the socket of @from to @to. */
+void kdtls_endpoint_pass_socket(struct kdtls_session *from,
+				struct kdtls_session *to);
+
+/* Have the session's own socket tell when it is readable. */
+int kdtls_endpoint_watch_session(struct kdtls_endpoint *ep,
+				 struct kdtls_session *s);
+
 /* Add a source to the epoll. */
 int kdtls_endpoint_watch(struct kdtls_endpoint *ep, int fd,
 			 struct kdtls_source *source);
@@ -109,10 +122,18 @@ struct kdtls_session *kdtls_table_find(struct kdtls_endpoint *ep,
 int kdtls_table_add(struct kdtls_endpoint *ep, struct kdtls_session *s);
 void kdtls_table_del(struct kdtls_endpoint *ep, struct kdtls_session *s);
 
-/* listen.c: a datagram whose sender's socket this was not. */
+/* listen.c: a datagram as it came, of anybody. */
 void kdtls_listen_input(struct kdtls_endpoint *ep, const u8 *buf, size_t len,
 			const struct sockaddr_storage *peer,
 			const struct sockaddr_storage *local);
+/*
+ * The ClientHello of a session's peer that begins anew: once its cookie verifies,
+ * a handshake begins, and with its end the session (RFC 6347 section 4.2.8).
+ */
+void kdtls_listen_again(struct kdtls_session *s, const struct kdtls_hello *hello,
+			const u8 *buf, size_t len);
+/* A socket for the session alone, for OpenSSL to carry its records by. */
+int kdtls_listen_leave(struct kdtls_session *s);
 /* The cookie callbacks of a server's SSL_CTX. */
 void kdtls_listen_setup(SSL_CTX *ctx, struct kdtls_endpoint *ep);
 /* The listener's socket is readable. */

@@ -43,11 +43,17 @@ static ssize_t send_singles(struct kdtls_session *s)
 
 static void flush_batch(struct kdtls_session *s)
 {
+	const struct kdtls_tx tx = {
+		.way = kdtls_session_way(s),
+		.buf = s->batch,
+		.len = s->batch_len,
+		.segment = s->batch_size,
+	};
 	ssize_t n;
 
 	if (!s->batch_len)
 		return;
-	n = kdtls_io_send_train(s->fd, s->batch, s->batch_len, s->batch_size);
+	n = kdtls_io_send(&tx);
 	if (wants_singles(n))
 		n = send_singles(s);
 	if (n < 0)
@@ -76,6 +82,13 @@ static void gather(struct kdtls_session *s, const u8 *buf, size_t len)
 void kdtls_fallback_write(void *arg, const u8 *buf, size_t len)
 {
 	struct kdtls_session *s = arg;
+	const struct kdtls_tx tx = {
+		.way = kdtls_session_way(s),
+		.buf = buf,
+		.len = len,
+		.raw = s->shared,
+	};
+	ssize_t n;
 
 	/* Ended from within a callback, while OpenSSL was at work. */
 	if (s->dead || s->state == KDTLS_SESSION_CLOSED)
@@ -84,8 +97,9 @@ void kdtls_fallback_write(void *arg, const u8 *buf, size_t len)
 		gather(s, buf, len);
 		return;
 	}
-	if (send(s->fd, buf, len, MSG_NOSIGNAL) < 0)
-		s->write_err = -errno;
+	n = kdtls_io_send(&tx);
+	if (n < 0)
+		s->write_err = (int)n;
 }
 
 static int seal(struct kdtls_session *s, const void *buf, size_t len)
@@ -215,7 +229,7 @@ static void one_message(struct kdtls_session *s, const struct kdtls_rx *rx)
 		if (s->dead || s->state != KDTLS_SESSION_OPEN)
 			return;
 		n = rx->len - at < rx->segment ? rx->len - at : rx->segment;
-		kdtls_fallback_feed(s, rx->buf + at, n);
+		kdtls_session_input(s, rx->buf + at, n);
 	}
 }
 

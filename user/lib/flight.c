@@ -14,6 +14,7 @@
 #include <linux/kdtls.h>
 
 #include "flight.h"
+#include "io.h"
 #include "log.h"
 
 void kdtls_flight_restart(struct kdtls_flight *f)
@@ -71,28 +72,6 @@ bool kdtls_flight_asked(const u8 *msg, size_t len)
 	return false;
 }
 
-static int send_with(int fd, const void *buf, size_t len, int type, u8 value)
-{
-	union {
-		struct cmsghdr align;
-		char space[CMSG_SPACE(sizeof(u8))];
-	} ctl = { .space = { 0 } };
-	struct iovec iov = { .iov_base = (void *)buf, .iov_len = len };
-	struct msghdr msg = {
-		.msg_iov = &iov,
-		.msg_iovlen = 1,
-		.msg_control = ctl.space,
-		.msg_controllen = sizeof(ctl.space),
-	};
-	struct cmsghdr *cmsg = CMSG_FIRSTHDR(&msg);
-
-	cmsg->cmsg_level = SOL_DTLS;
-	cmsg->cmsg_type = type;
-	cmsg->cmsg_len = CMSG_LEN(sizeof(value));
-	memcpy(CMSG_DATA(cmsg), &value, sizeof(value));
-	return sendmsg(fd, &msg, MSG_DONTWAIT | MSG_NOSIGNAL) < 0 ? -errno : 0;
-}
-
 /* Bytes of the whole records at @p that fit into @room, at least one record. */
 static size_t pack(struct kdtls_flight *f, u8 *p, size_t len, size_t room)
 {
@@ -109,23 +88,42 @@ static size_t pack(struct kdtls_flight *f, u8 *p, size_t len, size_t room)
 	return done;
 }
 
-static int send_raw(struct kdtls_flight *f, int fd)
+static int send_raw(struct kdtls_flight *f, const struct kdtls_way *way)
 {
+	struct kdtls_tx tx = { .way = *way, .flags = MSG_DONTWAIT, .raw = true };
 	size_t at, n;
-	int err;
+	ssize_t ret;
 
 	for (at = 0; at < f->raw_len; at += n) {
 		n = pack(f, f->raw + at, f->raw_len - at, f->datagram);
 		if (!n)
 			break;
-		err = send_with(fd, f->raw + at, n, DTLS_RAW, 1);
-		if (err)
-			return err;
+		tx.buf = f->raw + at;
+		tx.len = n;
+		ret = kdtls_io_send(&tx);
+		if (ret < 0)
+			return (int)ret;
 	}
 	return 0;
 }
 
-int kdtls_flight_answer(struct kdtls_flight *f, int fd, u64 now)
+static int send_finished(const struct kdtls_flight *f,
+			 const struct kdtls_way *way)
+{
+	const struct kdtls_tx tx = {
+		.way = *way,
+		.buf = f->finished,
+		.len = f->finished_len,
+		.flags = MSG_DONTWAIT,
+		.type = DTLS_CT_HANDSHAKE,
+	};
+	ssize_t n = kdtls_io_send(&tx);
+
+	return n < 0 ? (int)n : 0;
+}
+
+int kdtls_flight_answer(struct kdtls_flight *f, const struct kdtls_way *way,
+			u64 now)
 {
 	int err;
 
@@ -137,12 +135,11 @@ int kdtls_flight_answer(struct kdtls_flight *f, int fd, u64 now)
 	f->times++;
 	f->last = now;
 
-	err = send_raw(f, fd);
+	err = send_raw(f, way);
 	if (err)
 		return kdtls_fail(err, "cannot send the last flight again: %s",
 				  strerror(-err));
-	err = send_with(fd, f->finished, f->finished_len,
-			DTLS_SET_RECORD_TYPE, DTLS_CT_HANDSHAKE);
+	err = send_finished(f, way);
 	if (err)
 		return kdtls_fail(err, "cannot send Finished again: %s",
 				  strerror(-err));

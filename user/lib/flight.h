@@ -5,6 +5,8 @@
 
 #include <shared/record.h>
 
+struct kdtls_way;
+
 #define KDTLS_FLIGHT_MS		240000	/* twice the MSL */
 #define KDTLS_FLIGHT_GAP_MS	200	/* between two repetitions */
 #define KDTLS_FLIGHT_TIMES	24	/* of them in all */
@@ -53,11 +55,12 @@ void kdtls_flight_clear(struct kdtls_flight *f);
 bool kdtls_flight_asked(const u8 *msg, size_t len);
 
 /*
- * Send the flight again through a socket whose keys are installed, if it is not
+ * Send the flight again to a peer whose keys are installed, if it is not
  * too late and not too often.
  *
  * Return: 1 if it was sent, 0 if it was not due, a negative errno value.
  */
-int kdtls_flight_answer(struct kdtls_flight *f, int fd, u64 now);
+int kdtls_flight_answer(struct kdtls_flight *f, const struct kdtls_way *way,
+			u64 now);
 
 #endif /* KDTLS_FLIGHT_H */

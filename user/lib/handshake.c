@@ -80,19 +80,62 @@ static int why_failed(struct kdtls_session *s)
 static void open_kernel(struct kdtls_session *s)
 {
 	s->offloaded = true;
-	s->carrier = &kdtls_carrier_kernel;
+	s->carrier = s->shared ? &kdtls_carrier_member : &kdtls_carrier_kernel;
 	s->overhead = kdtls_overhead(kdtls_keys_cipher(s->ssl));
 	s->ep->info.offloaded++;
 }
 
-static void open_openssl(struct kdtls_session *s, const char *reason)
+static int open_openssl(struct kdtls_session *s, const char *reason)
 {
+	struct kdtls_session *old = s->predecessor;
 	struct kdtls_track *t = kdtls_track_get(s->ssl);
+	int err;
 
+	s->reason = strdup(reason);
+	if (old && !old->shared)
+		kdtls_endpoint_pass_socket(old, s);
+	err = kdtls_listen_leave(s);
+	if (err)
+		return err;
 	if (t)
 		kdtls_track_count_only(t);
-	s->reason = strdup(reason);
 	s->carrier = &kdtls_carrier_openssl;
+	return 0;
+}
+
+/* Into the kernel's endpoint, in the predecessor's place if it is there. */
+static int join_endpoint(struct kdtls_session *s)
+{
+	struct kdtls_config *config = s->ep->config;
+	struct kdtls_session *old = s->predecessor;
+	u32 number = old ? old->member_session : 0;
+	int err;
+
+	err = kdtls_handover_member(s, s->ssl, s->ep->member, number,
+				    config->window, config->flight_ms);
+	/* Nobody knows which of the two the kernel had then; now it has none. */
+	if (err == -ENOTRECOVERABLE && old)
+		kdtls_session_end(old, err);
+	if (err)
+		return err;
+	if (old)
+		old->member_session = 0;
+	s->fd = s->ep->listen_fd;
+	s->shared = true;
+	return 0;
+}
+
+static int hand_over(struct kdtls_session *s)
+{
+	struct kdtls_config *config = s->ep->config;
+
+	if (s->ep->member && s->server)
+		return join_endpoint(s);
+	if (s->server)
+		return kdtls_fail(-ENOPROTOOPT, "%s", s->ep->no_member ?
+				  s->ep->no_member : "no kdtls module");
+	return kdtls_handover(s, s->ssl, s->fd, config->window,
+			      config->flight_ms);
 }
 
 /* Choose the carrier; an error if there is none that may be used. */
@@ -102,23 +145,18 @@ static int choose_carrier(struct kdtls_session *s)
 	char why[384];
 	int err;
 
-	if (config->offload == KDTLS_OFFLOAD_OFF) {
-		open_openssl(s, "offload is off");
-		return 0;
-	}
-	err = kdtls_handover(s, s->ssl, s->fd, config->window,
-			     config->flight_ms);
+	if (config->offload == KDTLS_OFFLOAD_OFF)
+		return open_openssl(s, "offload is off");
+	err = hand_over(s);
 	if (!err) {
 		open_kernel(s);
 		return 0;
 	}
 	if (err == -ENOTRECOVERABLE)
 		return err;
-	if (config->offload == KDTLS_OFFLOAD_AUTO) {
-		open_openssl(s, kdtls_last_error());
-		return 0;
-	}
 	snprintf(why, sizeof(why), "%s", kdtls_last_error());
+	if (config->offload == KDTLS_OFFLOAD_AUTO)
+		return open_openssl(s, why);
 	SSL_shutdown(s->ssl);
 	return kdtls_fail(err, "offload is required: %s", why);
 }
@@ -128,11 +166,11 @@ static void first_data(struct kdtls_session *s)
 {
 	int err = s->close_err;
 
+	kdtls_session_deliver_pending(s);
 	if (!s->offloaded) {
 		kdtls_fallback_read(s);
 		return;
 	}
-	kdtls_session_deliver_pending(s);
 	if (s->dead || !err)
 		return;
 	if (err == -ECONNRESET) {
@@ -155,13 +193,15 @@ static void done(struct kdtls_session *s)
 		fail(s, err);
 		return;
 	}
-	kdtls_io_gro(s->fd);
+	if (!s->shared)
+		kdtls_io_gro(s->fd);
 	s->state = KDTLS_SESSION_OPEN;
 	kdtls_origin_opened(s);
 	kdtls_idle_touch(s);
 	kdtls_session_arm(s);
 	s->ep->info.resumed += s->resumed;
-	if (config->cb.handshake)
+	kdtls_session_succeed(s);
+	if (config->cb.handshake && !s->dead && s->state == KDTLS_SESSION_OPEN)
 		config->cb.handshake(s, config->cb_arg);
 	if (!s->dead && s->state == KDTLS_SESSION_OPEN)
 		kdtls_resume_tell(s);
@@ -327,7 +367,7 @@ static void answer(struct kdtls_session *s, const struct kdtls_rx *rx)
 {
 	s->answered = true;
 	s->io_err = 0;
-	kdtls_handshake_feed(s, rx->buf, rx->len);
+	kdtls_session_input(s, rx->buf, rx->len);
 }
 
 static void handshake_receive(struct kdtls_session *s)

@@ -100,3 +100,15 @@ int kdtls_hello_parse(struct kdtls_hello *hello, const u8 *buf, size_t len)
 		return -EBADMSG;
 	return body(hello, r);
 }
+
+u64 kdtls_hello_digest(const struct kdtls_hello *hello)
+{
+	const u8 *random = hello->head + 2;
+	u64 digest = 0;
+	int i;
+
+	for (i = 0; i < RANDOM_LEN; i += 8)
+		digest = digest * 0x100000001b3ULL ^ kdtls_get_be64(random + i);
+	/* 0 is what a session has that no ClientHello began. */
+	return digest ? digest : 1;
+}

@@ -35,4 +35,11 @@ struct kdtls_hello {
  */
 int kdtls_hello_parse(struct kdtls_hello *hello, const u8 *buf, size_t len);
 
+/*
+ * Tells a ClientHello from others of the same peer: by its random, which its
+ * repetitions share, with the cookie and without. Not secret, and not safe against
+ * who makes two alike on purpose: such a ClientHello counts as a repetition.
+ */
+u64 kdtls_hello_digest(const struct kdtls_hello *hello);
+
 #endif /* KDTLS_HELLO_H */

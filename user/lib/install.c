@@ -90,16 +90,6 @@ int kdtls_install_options(int fd)
 	return 0;
 }
 
-union crypto_info {
-	struct dtls_crypto_info				info;
-	struct dtls12_crypto_info_aes_gcm_128		gcm128;
-	struct dtls12_crypto_info_aes_gcm_256		gcm256;
-	struct dtls12_crypto_info_aes_ccm_128		ccm128;
-	struct dtls12_crypto_info_aes_ccm_256		ccm256;
-	struct dtls12_crypto_info_aes_ccm_8_128		ccm8;
-	struct dtls12_crypto_info_chacha20_poly1305	chacha;
-};
-
 /* A structure with salt and explicit nonce; its value is the size. */
 #define FILL_SALTED(to)							\
 	({								\
@@ -110,9 +100,9 @@ union crypto_info {
 		sizeof(to);						\
 	})
 
-/* Returns the size of the structure that the cipher takes. */
-static socklen_t fill(union crypto_info *u, bool tx,
-		      const struct kdtls_keys *k, const struct kdtls_numbers *n)
+socklen_t kdtls_install_fill(union kdtls_crypto_info *u, bool tx,
+			     const struct kdtls_keys *k,
+			     const struct kdtls_numbers *n)
 {
 	const u8 *key = tx ? k->tx_key : k->rx_key;
 	const u8 *salt = tx ? k->tx_salt : k->rx_salt;
@@ -142,8 +132,8 @@ static socklen_t fill(union crypto_info *u, bool tx,
 	}
 }
 
-static int install_failed(int err, const char *name,
-			  const struct kdtls_cipher *cipher)
+int kdtls_install_failed(int err, const char *name,
+			 const struct kdtls_cipher *cipher)
 {
 	switch (err) {
 	case -ENOENT:
@@ -153,7 +143,7 @@ static int install_failed(int err, const char *name,
 		return kdtls_fail(err, "the kdtls module does not have %s: use another cipher suite",
 				  cipher->name);
 	case -EKEYREJECTED:
-		return kdtls_fail(err, "%s: the socket has this key already",
+		return kdtls_fail(err, "%s: the kernel has this key already",
 				  name);
 	default:
 		return kdtls_fail(err, "%s with %s: %s", name, cipher->name,
@@ -165,20 +155,20 @@ int kdtls_install_keys(int fd, int direction, const struct kdtls_keys *keys,
 		       const struct kdtls_numbers *numbers)
 {
 	bool tx = direction == DTLS_TX;
-	union crypto_info *u = kdtls_secret_alloc(sizeof(*u));
+	union kdtls_crypto_info *u = kdtls_secret_alloc(sizeof(*u));
 	socklen_t len;
 	int err = 0;
 
 	if (!u)
 		return kdtls_fail(-ENOMEM,
 				  "no locked memory for keys: raise the limit with ulimit -l");
-	len = fill(u, tx, keys, numbers);
+	len = kdtls_install_fill(u, tx, keys, numbers);
 	if (setsockopt(fd, SOL_DTLS, direction, u, len))
 		err = -errno;
 	kdtls_secret_free(u, sizeof(*u));
 	if (err)
-		return install_failed(err, tx ? "DTLS_TX" : "DTLS_RX",
-				      keys->cipher);
+		return kdtls_install_failed(err, tx ? "DTLS_TX" : "DTLS_RX",
+					    keys->cipher);
 	return 0;
 }
 

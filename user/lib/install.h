@@ -3,6 +3,8 @@
 #ifndef KDTLS_INSTALL_H
 #define KDTLS_INSTALL_H
 
+#include <sys/socket.h>
+
 #include <linux/kdtls.h>
 
 #include "keys.h"
@@ -22,6 +24,26 @@ struct kdtls_numbers {
 	u64	seen;
 	u64	nonce;
 };
+
+/* The structure of any cipher. */
+union kdtls_crypto_info {
+	struct dtls_crypto_info				info;
+	struct dtls12_crypto_info_aes_gcm_128		gcm128;
+	struct dtls12_crypto_info_aes_gcm_256		gcm256;
+	struct dtls12_crypto_info_aes_ccm_128		ccm128;
+	struct dtls12_crypto_info_aes_ccm_256		ccm256;
+	struct dtls12_crypto_info_aes_ccm_8_128		ccm8;
+	struct dtls12_crypto_info_chacha20_poly1305	chacha;
+};
+
+/* Fill it in for DTLS_TX or DTLS_RX; returns the size that the cipher takes. */
+socklen_t kdtls_install_fill(union kdtls_crypto_info *u, bool tx,
+			     const struct kdtls_keys *k,
+			     const struct kdtls_numbers *n);
+
+/* Why the kernel did not take keys of that cipher, in words; returns @err. */
+int kdtls_install_failed(int err, const char *name,
+			 const struct kdtls_cipher *cipher);
 
 /* Attach the socket, loading the module if need be. 0 or a negative errno. */
 int kdtls_install_attach(int fd);

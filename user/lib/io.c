@@ -37,6 +37,14 @@ static void local_address(struct sockaddr_storage *local,
 	}
 }
 
+static u32 session_number(const struct cmsghdr *cmsg)
+{
+	struct dtls_session session;
+
+	memcpy(&session, CMSG_DATA(cmsg), sizeof(session));
+	return session.session;
+}
+
 static void one_cmsg(struct kdtls_rx *rx, const struct cmsghdr *cmsg)
 {
 	int segment;
@@ -47,6 +55,8 @@ static void one_cmsg(struct kdtls_rx *rx, const struct cmsghdr *cmsg)
 			rx->type = *CMSG_DATA(cmsg);
 		else if (cmsg->cmsg_type == DTLS_RAW)
 			rx->raw = true;
+		else if (cmsg->cmsg_type == DTLS_SESSION)
+			rx->session = session_number(cmsg);
 		return;
 	case SOL_UDP:
 		if (cmsg->cmsg_type != UDP_GRO)
@@ -87,6 +97,7 @@ int kdtls_io_recv(int fd, struct kdtls_rx *rx, int flags)
 	rx->from.ss_family = AF_UNSPEC;
 	rx->type = -1;
 	rx->raw = false;
+	rx->session = 0;
 	memset(&rx->local, 0, sizeof(rx->local));
 	n = recvmsg(fd, &msg, flags);
 	if (n < 0)
@@ -100,17 +111,24 @@ int kdtls_io_recv(int fd, struct kdtls_rx *rx, int flags)
 	return 0;
 }
 
+/* Room for an address, a segment size and a type or a mark. */
+union control {
+	struct cmsghdr align;
+	char space[128];
+};
+
+/* Append a control message; @msg->msg_controllen is where it ends. */
 static void put_cmsg(struct msghdr *msg, int level, int type,
 		     const void *data, size_t len)
 {
-	struct cmsghdr *cmsg;
+	struct cmsghdr *cmsg = (void *)((char *)msg->msg_control +
+					msg->msg_controllen);
 
-	msg->msg_controllen = CMSG_SPACE(len);
-	cmsg = CMSG_FIRSTHDR(msg);
 	cmsg->cmsg_level = level;
 	cmsg->cmsg_type = type;
 	cmsg->cmsg_len = CMSG_LEN(len);
 	memcpy(CMSG_DATA(cmsg), data, len);
+	msg->msg_controllen += CMSG_SPACE(len);
 }
 
 static void put_local(struct msghdr *msg, const struct sockaddr_storage *local)
@@ -127,57 +145,44 @@ static void put_local(struct msghdr *msg, const struct sockaddr_storage *local)
 		info6.ipi6_addr = in6->sin6_addr;
 		info6.ipi6_ifindex = in6->sin6_scope_id;
 		put_cmsg(msg, IPPROTO_IPV6, IPV6_PKTINFO, &info6, sizeof(info6));
-	} else {
-		msg->msg_control = NULL;
-		msg->msg_controllen = 0;
 	}
 }
 
-int kdtls_io_reply(int fd, const u8 *buf, size_t len,
-		   const struct sockaddr_storage *to,
-		   const struct sockaddr_storage *local)
+static void put_controls(struct msghdr *msg, const struct kdtls_tx *tx)
 {
-	union {
-		struct cmsghdr align;
-		char space[64];
-	} ctl = { .space = { 0 } };
-	struct iovec iov = { .iov_base = (void *)buf, .iov_len = len };
-	struct msghdr msg = {
-		.msg_name = (void *)to,
-		.msg_namelen = kdtls_io_addrlen(to),
-		.msg_iov = &iov,
-		.msg_iovlen = 1,
-		.msg_control = ctl.space,
-		.msg_controllen = sizeof(ctl.space),
-	};
+	u16 segment = (u16)tx->segment;
+	u8 on = 1;
 
-	put_local(&msg, local);
-	return sendmsg(fd, &msg, MSG_DONTWAIT | MSG_NOSIGNAL) < 0 ? -errno : 0;
+	if (tx->way.local)
+		put_local(msg, tx->way.local);
+	if (tx->segment && tx->len > tx->segment)
+		put_cmsg(msg, SOL_UDP, UDP_SEGMENT, &segment, sizeof(segment));
+	if (tx->raw)
+		put_cmsg(msg, SOL_DTLS, DTLS_RAW, &on, sizeof(on));
+	if (tx->type)
+		put_cmsg(msg, SOL_DTLS, DTLS_SET_RECORD_TYPE, &tx->type,
+			 sizeof(tx->type));
 }
 
-ssize_t kdtls_io_send_train(int fd, const void *buf, size_t len, size_t segment)
+ssize_t kdtls_io_send(const struct kdtls_tx *tx)
 {
-	union {
-		struct cmsghdr align;
-		char space[64];
-	} ctl = { .space = { 0 } };
-	struct iovec iov = { .iov_base = (void *)buf, .iov_len = len };
+	union control ctl = { .space = { 0 } };
+	struct iovec iov = { .iov_base = (void *)tx->buf, .iov_len = tx->len };
 	struct msghdr msg = {
 		.msg_iov = &iov,
 		.msg_iovlen = 1,
 		.msg_control = ctl.space,
-		.msg_controllen = sizeof(ctl.space),
 	};
-	u16 size = (u16)segment;
 	ssize_t n;
 
-	if (len > segment) {
-		put_cmsg(&msg, SOL_UDP, UDP_SEGMENT, &size, sizeof(size));
-	} else {
-		msg.msg_control = NULL;
-		msg.msg_controllen = 0;
+	if (tx->way.to) {
+		msg.msg_name = (void *)tx->way.to;
+		msg.msg_namelen = kdtls_io_addrlen(tx->way.to);
 	}
-	n = sendmsg(fd, &msg, MSG_NOSIGNAL);
+	put_controls(&msg, tx);
+	if (!msg.msg_controllen)
+		msg.msg_control = NULL;
+	n = sendmsg(tx->way.fd, &msg, tx->flags | MSG_NOSIGNAL);
 	return n < 0 ? -errno : n;
 }
 

@@ -15,16 +15,31 @@
 #include "endpoint.h"
 #include "install.h"
 #include "log.h"
+#include "member.h"
 
 /* What fits into one call of a train: the kernel's limits, minus headers. */
 #define TRAIN_SEGMENTS	64
 #define TRAIN_BYTES	65000
 
+static ssize_t send_message(struct kdtls_session *s, const void *buf, size_t len,
+			    size_t segment)
+{
+	const struct kdtls_tx tx = {
+		.way = kdtls_session_way(s),
+		.buf = buf,
+		.len = len,
+		.segment = segment,
+	};
+	ssize_t n = kdtls_io_send(&tx);
+
+	if (n < 0)
+		return kdtls_fail((int)n, "send: %s", kdtls_strerror((int)n));
+	return (ssize_t)len;
+}
+
 static ssize_t kernel_send(struct kdtls_session *s, const void *buf, size_t len)
 {
-	if (send(s->fd, buf, len, MSG_NOSIGNAL) < 0)
-		return kdtls_fail(-errno, "send: %s", kdtls_strerror(-errno));
-	return (ssize_t)len;
+	return send_message(s, buf, len, 0);
 }
 
 static ssize_t kernel_send_train(struct kdtls_session *s, const void *buf,
@@ -40,53 +55,39 @@ static ssize_t kernel_send_train(struct kdtls_session *s, const void *buf,
 		n = len - done;
 		if (n > per_call * segment)
 			n = per_call * segment;
-		ret = kdtls_io_send_train(s->fd, (const u8 *)buf + done, n,
-					  segment);
+		ret = send_message(s, (const u8 *)buf + done, n, segment);
 		if (ret < 0)
-			return done ? (ssize_t)done :
-				      kdtls_fail((int)ret, "send: %s",
-						 kdtls_strerror((int)ret));
+			return done ? (ssize_t)done : ret;
 		done += n;
 	}
 	return (ssize_t)done;
 }
 
-static int send_alert(struct kdtls_session *s, u8 level, u8 description)
-{
-	union {
-		struct cmsghdr align;
-		char space[CMSG_SPACE(sizeof(u8))];
-	} ctl = { .space = { 0 } };
-	u8 alert[2] = { level, description };
-	struct iovec iov = { .iov_base = alert, .iov_len = sizeof(alert) };
-	struct msghdr msg = {
-		.msg_iov = &iov,
-		.msg_iovlen = 1,
-		.msg_control = ctl.space,
-		.msg_controllen = sizeof(ctl.space),
-	};
-	struct cmsghdr *cmsg = CMSG_FIRSTHDR(&msg);
-
-	cmsg->cmsg_level = SOL_DTLS;
-	cmsg->cmsg_type = DTLS_SET_RECORD_TYPE;
-	cmsg->cmsg_len = CMSG_LEN(sizeof(u8));
-	*CMSG_DATA(cmsg) = DTLS_CT_ALERT;
-	if (sendmsg(s->fd, &msg, MSG_DONTWAIT | MSG_NOSIGNAL) < 0)
-		return kdtls_fail(-errno, "cannot send the alert: %s",
-				  strerror(errno));
-	return 0;
-}
-
 static int kernel_send_close(struct kdtls_session *s)
 {
-	return send_alert(s, 1, 0);
+	static const u8 close_notify[2] = { 1, 0 };
+	const struct kdtls_tx tx = {
+		.way = kdtls_session_way(s),
+		.buf = close_notify,
+		.len = sizeof(close_notify),
+		.flags = MSG_DONTWAIT,
+		.type = DTLS_CT_ALERT,
+	};
+	ssize_t n = kdtls_io_send(&tx);
+
+	if (n < 0)
+		return kdtls_fail((int)n, "cannot send close_notify: %s",
+				  strerror((int)-n));
+	return 0;
 }
 
 static void handshake_record(struct kdtls_session *s, const struct kdtls_rx *rx)
 {
+	const struct kdtls_way way = kdtls_session_way(s);
+
 	/* With the connection open, a handshake record can only be a repetition. */
 	if (kdtls_flight_asked(rx->buf, rx->len) &&
-	    kdtls_flight_answer(&s->flight, s->fd, kdtls_now_ms()) > 0)
+	    kdtls_flight_answer(&s->flight, &way, kdtls_now_ms()) > 0)
 		s->flights_answered++;
 }
 
@@ -164,6 +165,21 @@ static void ended(struct kdtls_session *s, int err)
 	kdtls_session_end(s, err);
 }
 
+/* A message, or what the kernel said instead of one. */
+static void take(struct kdtls_session *s, const struct kdtls_rx *rx, int err)
+{
+	err = err ? receive_failed(s, err) : classify(s, rx);
+	if (err < 0)
+		ended(s, err);
+	else if (err)
+		kdtls_session_deliver(s, rx->buf, rx->len, rx->segment);
+}
+
+void kdtls_kernel_message(struct kdtls_session *s, const struct kdtls_rx *rx)
+{
+	take(s, rx, 0);
+}
+
 static void kernel_receive(struct kdtls_session *s)
 {
 	struct kdtls_rx rx = { .buf = s->ep->rx, .cap = KDTLS_IO_MAX };
@@ -173,14 +189,23 @@ static void kernel_receive(struct kdtls_session *s)
 		err = kdtls_io_recv(s->fd, &rx, MSG_DONTWAIT);
 		if (err == -EAGAIN)
 			return;
-		if (err && !is_hard(err))
-			continue;
-		err = err ? receive_failed(s, err) : classify(s, &rx);
-		if (err < 0)
-			ended(s, err);
-		else if (err)
-			kdtls_session_deliver(s, rx.buf, rx.len, rx.segment);
+		if (!err || is_hard(err))
+			take(s, &rx, err);
 	}
+}
+
+static void fill_info(struct kdtls_session_info *info,
+		      const struct dtls_info *k)
+{
+	info->tx_epoch = k->tx_epoch;
+	info->rx_epoch = k->rx_epoch;
+	info->overhead = k->overhead;
+	info->max_payload = k->max_payload;
+	info->window = k->window;
+	info->tx_seq = k->tx_seq;
+	info->rx_seq = k->rx_seq;
+	info->rx_replayed = k->rx_replayed;
+	info->rx_bad = k->rx_bad;
 }
 
 static void kernel_info(struct kdtls_session *s,
@@ -190,15 +215,7 @@ static void kernel_info(struct kdtls_session *s,
 
 	if (kdtls_install_info(s->fd, &k))
 		return;
-	info->tx_epoch = k.tx_epoch;
-	info->rx_epoch = k.rx_epoch;
-	info->overhead = k.overhead;
-	info->max_payload = k.max_payload;
-	info->window = k.window;
-	info->tx_seq = k.tx_seq;
-	info->rx_seq = k.rx_seq;
-	info->rx_replayed = k.rx_replayed;
-	info->rx_bad = k.rx_bad;
+	fill_info(info, &k);
 	/* A program may use the socket itself: then only the kernel counts. */
 	if (s->ep)
 		return;
@@ -214,6 +231,30 @@ const struct kdtls_carrier kdtls_carrier_kernel = {
 	.receive	= kernel_receive,
 	.send_close	= kernel_send_close,
 	.info		= kernel_info,
+};
+
+/* What comes for it comes by the endpoint's socket. */
+static void member_receive(struct kdtls_session *s)
+{
+	kdtls_listen_ready(&s->ep->listen_source);
+}
+
+static void member_info(struct kdtls_session *s,
+			struct kdtls_session_info *info)
+{
+	struct dtls_info k;
+
+	if (s->member_session &&
+	    !kdtls_member_info(s->ep->member, s->member_session, &k))
+		fill_info(info, &k);
+}
+
+const struct kdtls_carrier kdtls_carrier_member = {
+	.send		= kernel_send,
+	.send_train	= kernel_send_train,
+	.receive	= member_receive,
+	.send_close	= kernel_send_close,
+	.info		= member_info,
 };
 
 /* ---- public: without an endpoint ---- */

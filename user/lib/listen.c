@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /*
- * Listening: strangers' datagrams, cookies, and a socket for each peer whose
- * cookie verified.
+ * Listening: strangers' datagrams, cookies, and a session for each peer whose cookie
+ * verified. If the kernel carries the records, the listener's socket serves them all;
+ * if not, each has a socket of its own.
  *
  * One SSL object looks at all strangers: DTLSv1_listen() keeps nothing between
  * two datagrams. When a cookie verifies, that object becomes the peer's and a
@@ -80,11 +81,19 @@ void kdtls_listen_setup(SSL_CTX *ctx, struct kdtls_endpoint *ep)
 static void answer_stranger(void *arg, const u8 *buf, size_t len)
 {
 	struct kdtls_endpoint *ep = arg;
-	struct kdtls_stranger *who = ep->stranger;
+	struct kdtls_tx tx = {
+		.way.fd = ep->listen_fd,
+		.buf = buf,
+		.len = len,
+		.flags = MSG_DONTWAIT,
+		.raw = ep->member,
+	};
 
-	if (!who || ep->listen_fd < 0)
+	if (!ep->stranger || ep->listen_fd < 0)
 		return;
-	if (!kdtls_io_reply(ep->listen_fd, buf, len, who->peer, who->local))
+	tx.way.to = ep->stranger->peer;
+	tx.way.local = ep->stranger->local;
+	if (kdtls_io_send(&tx) >= 0)
 		ep->info.cookies_sent++;
 }
 
@@ -167,26 +176,49 @@ static int peer_socket(const struct sockaddr_storage *peer,
 	return fd;
 }
 
-static struct kdtls_session *peer_session(struct kdtls_endpoint *ep,
-					  const struct kdtls_stranger *who)
+/*
+ * The socket of a new session: the endpoint's own if the kernel tells the peers
+ * apart; that of the session that it wants to replace; or one for itself.
+ */
+static struct kdtls_session *session_on_socket(struct kdtls_endpoint *ep,
+					       const struct kdtls_stranger *who,
+					       struct kdtls_session *old)
 {
-	int fd = peer_socket(who->peer, who->local);
+	bool shared = ep->member && (!old || old->shared);
+	int fd = shared ? ep->listen_fd : old ? old->fd :
+		 peer_socket(who->peer, who->local);
+	bool own = !shared && !old;
 	struct kdtls_session *s;
 
 	if (fd < 0)
 		return NULL;
-	s = kdtls_session_new(fd, true);
-	if (!s) {
+	s = kdtls_session_new(fd, own);
+	if (!s && own)
 		close(fd);
+	if (s)
+		s->shared = shared;
+	return s;
+}
+
+static struct kdtls_session *peer_session(struct kdtls_endpoint *ep,
+					  const struct kdtls_stranger *who,
+					  struct kdtls_session *old)
+{
+	struct kdtls_session *s = session_on_socket(ep, who, old);
+
+	if (!s)
 		return NULL;
-	}
 	s->server = true;
+	s->hello = kdtls_hello_digest(&who->hello);
 	s->peer = *who->peer;
 	s->local = *who->local;
+	s->predecessor = old;
 	if (kdtls_endpoint_add(ep, s)) {
 		kdtls_session_free(s);
 		return NULL;
 	}
+	if (old)
+		kdtls_session_challenge(s, old);
 	if (kdtls_origin_add(ep, s)) {
 		kdtls_endpoint_drop(ep, s);
 		return NULL;
@@ -202,16 +234,17 @@ static struct kdtls_session *peer_session(struct kdtls_endpoint *ep,
  */
 static void first_datagrams(struct kdtls_session *s)
 {
-	if (!s->dead && s->state == KDTLS_SESSION_HANDSHAKE)
+	if (!s->dead && s->own_fd && s->state == KDTLS_SESSION_HANDSHAKE)
 		s->carrier->receive(s);
 }
 
-static void welcome(struct kdtls_endpoint *ep, struct kdtls_stranger *who)
+static void welcome(struct kdtls_endpoint *ep, struct kdtls_stranger *who,
+		    struct kdtls_session *old)
 {
 	struct kdtls_config *config = ep->config;
 	SSL *ssl = ep->ssl;
 	BIO *bio = ep->bio;
-	struct kdtls_session *s = peer_session(ep, who);
+	struct kdtls_session *s = peer_session(ep, who, old);
 
 	ep->ssl = NULL;
 	ep->bio = NULL;
@@ -235,15 +268,35 @@ static void welcome(struct kdtls_endpoint *ep, struct kdtls_stranger *who)
 	first_datagrams(s);
 }
 
+int kdtls_listen_leave(struct kdtls_session *s)
+{
+	int fd;
+
+	if (!s->shared)
+		return 0;
+	fd = peer_socket(&s->peer, &s->local);
+	if (fd < 0)
+		return fd;
+	s->fd = fd;
+	s->own_fd = true;
+	s->shared = false;
+	return kdtls_endpoint_watch_session(s->ep, s);
+}
+
 /* ---- the listener ---- */
+
+static bool is_closing(struct kdtls_endpoint *ep)
+{
+	if (ep->info.closing)
+		ep->info.dropped_closing++;
+	return ep->info.closing;
+}
 
 static bool refuse(struct kdtls_endpoint *ep,
 		   const struct sockaddr_storage *peer)
 {
-	if (ep->info.closing) {
-		ep->info.dropped_closing++;
+	if (is_closing(ep))
 		return true;
-	}
 	if (ep->info.busy) {
 		ep->info.server_busy_count++;
 		return true;
@@ -267,7 +320,7 @@ void kdtls_listen_input(struct kdtls_endpoint *ep, const u8 *buf, size_t len,
 	struct kdtls_session *s = kdtls_table_find(ep, peer, local);
 
 	if (s) {
-		kdtls_handshake_feed(s, buf, len);
+		kdtls_session_input(s, buf, len);
 		return;
 	}
 	if (!ep->ctx_server || kdtls_hello_parse(&who.hello, buf, len)) {
@@ -275,7 +328,51 @@ void kdtls_listen_input(struct kdtls_endpoint *ep, const u8 *buf, size_t len,
 		return;
 	}
 	if (!refuse(ep, peer) && meet(ep, &who, buf, len))
-		welcome(ep, &who);
+		welcome(ep, &who, NULL);
+}
+
+/* The peer has one session before and one behind: it fills no limit. */
+void kdtls_listen_again(struct kdtls_session *s, const struct kdtls_hello *hello,
+			const u8 *buf, size_t len)
+{
+	struct kdtls_endpoint *ep = s->ep;
+	struct kdtls_stranger who = {
+		.peer = &s->peer,
+		.local = &s->local,
+		.hello = *hello,
+	};
+	bool unfinished = s->state == KDTLS_SESSION_HANDSHAKE;
+
+	if (is_closing(ep) || !meet(ep, &who, buf, len))
+		return;
+	/* It has begun anew before, and did not go on with it. */
+	if (s->successor)
+		kdtls_session_end(s->successor, -ECONNABORTED);
+	if (s->dead || s->successor)
+		return;
+	welcome(ep, &who, s);
+	/* A handshake that nobody will finish need not be waited for. */
+	if (unfinished && s->successor)
+		kdtls_session_end(s, -ECONNABORTED);
+}
+
+/* A record that the kernel has opened, or what it leaves to handshakes. */
+static void member_message(struct kdtls_endpoint *ep, const struct kdtls_rx *rx)
+{
+	struct kdtls_session *s;
+
+	if (rx->raw) {
+		kdtls_listen_input(ep, rx->buf, rx->len, &rx->from, &rx->local);
+		return;
+	}
+	s = kdtls_table_find(ep, &rx->from, &rx->local);
+	/* Of a session that has ended since it was opened. */
+	if (!s || s->member_session != rx->session ||
+	    s->state != KDTLS_SESSION_OPEN) {
+		ep->info.dropped_stray++;
+		return;
+	}
+	kdtls_kernel_message(s, rx);
 }
 
 void kdtls_listen_ready(struct kdtls_source *source)
@@ -295,7 +392,11 @@ void kdtls_listen_ready(struct kdtls_source *source)
 		if (rx.local.ss_family == AF_UNSPEC)
 			rx.local = ep->address;
 		kdtls_io_set_port(&rx.local, &ep->address);
-		kdtls_listen_input(ep, rx.buf, rx.len, &rx.from, &rx.local);
+		if (ep->member)
+			member_message(ep, &rx);
+		else
+			kdtls_listen_input(ep, rx.buf, rx.len, &rx.from,
+					   &rx.local);
 	}
 }
 
@@ -317,6 +418,29 @@ static int bind_alone(int fd, const struct addrinfo *ai)
 	return 0;
 }
 
+/*
+ * Have the kernel tell the peers apart, which takes one socket for all of them. Where
+ * it cannot, each peer gets a socket, and OpenSSL carries its records.
+ */
+static int join_kernel(struct kdtls_endpoint *ep, int fd)
+{
+	enum kdtls_offload offload = ep->config->offload;
+	int err;
+
+	if (offload == KDTLS_OFFLOAD_OFF)
+		return 0;
+	err = kdtls_member_join(fd, &ep->member);
+	if (!err) {
+		kdtls_io_gro(fd);
+		return 0;
+	}
+	if (offload == KDTLS_OFFLOAD_REQUIRE)
+		return err;
+	free(ep->no_member);
+	ep->no_member = strdup(kdtls_last_error());
+	return 0;
+}
+
 static int open_one(struct kdtls_endpoint *ep, const struct addrinfo *ai)
 {
 	socklen_t len = sizeof(ep->address);
@@ -334,13 +458,19 @@ static int open_one(struct kdtls_endpoint *ep, const struct addrinfo *ai)
 	err = kdtls_io_want_local(fd, ai->ai_family);
 	if (err)
 		goto close;
+	err = join_kernel(ep, fd);
+	if (err)
+		goto close;
 	ep->listen_source.ready = kdtls_listen_ready;
 	err = kdtls_endpoint_watch(ep, fd, &ep->listen_source);
 	if (err)
-		goto close;
+		goto leave;
 	ep->listen_fd = fd;
 	ep->info.listening = 1;
 	return 0;
+leave:
+	kdtls_member_free(ep->member);
+	ep->member = NULL;
 close:
 	close(fd);
 	return err;

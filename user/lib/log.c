@@ -77,6 +77,8 @@ const char *kdtls_strerror(int err)
 		return "the session is closed";
 	case ECONNRESET:
 		return "the peer ended the session with a fatal alert";
+	case ECONNABORTED:
+		return "the peer has begun a new session";
 	case EDEADLK:
 		return "not from within a callback of the same endpoint";
 	case ETIME:

@@ -52,6 +52,7 @@ static int on_error(struct kdtls_netlink *nl, const struct nlmsghdr *nlh)
 	    err->msg.nlmsg_len > NLMSG_HDRLEN)
 		skip += MNL_ALIGN((size_t)err->msg.nlmsg_len - NLMSG_HDRLEN);
 	keep_said(nl, nlh, skip);
+	nl->answered = true;
 	return err->error > 0 ? -EPROTO : err->error;
 }
 
@@ -145,8 +146,12 @@ int kdtls_netlink_talk(struct kdtls_netlink *nl, const struct nlmsghdr *nlh,
 
 	nl->said[0] = 0;
 	nl->interrupted = false;
-	if (mnl_socket_sendto(nl->socket, nlh, nlh->nlmsg_len) < 0)
+	nl->answered = false;
+	if (mnl_socket_sendto(nl->socket, nlh, nlh->nlmsg_len) < 0) {
+		/* It never reached the kernel's other side. */
+		nl->answered = true;
 		return -errno;
+	}
 	do {
 		n = mnl_socket_recvfrom(nl->socket, nl->buf, BUFFER);
 		if (n < 0)

@@ -25,6 +25,7 @@ struct kdtls_netlink {
 	u32			group;		/* KDTLS_GENL_EVENTS, 0 for none */
 	u32			seq;
 	bool			interrupted;	/* the dump was not of one moment */
+	bool			answered;	/* the kernel has taken or refused it */
 	char			said[256];	/* by an extended ACK, or "" */
 };
 

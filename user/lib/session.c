@@ -33,6 +33,17 @@ struct kdtls_session *kdtls_session_new(int fd, bool own_fd)
 	return s;
 }
 
+struct kdtls_way kdtls_session_way(const struct kdtls_session *s)
+{
+	struct kdtls_way way = { .fd = s->fd };
+
+	if (s->shared) {
+		way.to = &s->peer;
+		way.local = &s->local;
+	}
+	return way;
+}
+
 void kdtls_session_drop_ssl(struct kdtls_session *s)
 {
 	/* The BIO belongs to the connection. */
@@ -374,6 +385,7 @@ int kdtls_session_info(struct kdtls_session *s, struct kdtls_session_info *info,
 		.srtp = s->srtp ? s->srtp->name : "",
 		.server_name = s->server_name ? s->server_name : "",
 		.group = s->group ? s->group : "",
+		.reassociated = s->reassociated,
 	};
 
 	s->carrier->info(s, &i);

@@ -14,6 +14,7 @@
 #include "queue.h"
 #include "timer.h"
 
+struct kdtls_member;
 struct kdtls_origin;
 struct kdtls_srtp_profile;
 struct kdtls_track;
@@ -42,6 +43,8 @@ struct kdtls_carrier {
 };
 
 extern const struct kdtls_carrier kdtls_carrier_kernel;
+/* The same for a session whose socket is shared. */
+extern const struct kdtls_carrier kdtls_carrier_member;
 extern const struct kdtls_carrier kdtls_carrier_openssl;
 /* For the time of the handshake. */
 extern const struct kdtls_carrier kdtls_carrier_handshake;
@@ -58,6 +61,13 @@ extern const struct kdtls_carrier kdtls_carrier_handshake;
  * @pprev: in the endpoint's list
  * @hash_next: in the endpoint's table, for servers
  * @hashed: it is in the table
+ * @successor: a handshake by which the peer wants to begin anew, or NULL
+ * @predecessor: the session whose @successor this is, or NULL
+ * @hello: a digest of the ClientHello that began it, for servers
+ * @member_session: its number in the kernel's endpoint, or 0
+ * @shared: its socket is the endpoint's own, and not connected
+ * @watched: its socket is in the endpoint's epoll
+ * @reassociated: its peer had a session here before, which it replaced
  * @origin: what its source has, or NULL
  * @origin_handshake: it counts there as an unfinished handshake
  * @carrier: who carries its records
@@ -113,6 +123,13 @@ struct kdtls_session {
 	struct kdtls_session	**pprev;
 	struct kdtls_session	*hash_next;
 	bool			hashed;
+	bool			shared;
+	bool			watched;
+	bool			reassociated;
+	struct kdtls_session	*successor;
+	struct kdtls_session	*predecessor;
+	u64			hello;
+	u32			member_session;
 	bool			origin_handshake;
 	struct kdtls_origin	*origin;
 	const struct kdtls_carrier *carrier;
@@ -172,6 +189,9 @@ struct kdtls_session {
 /* A session on @fd, which it owns from now on if it succeeds; or NULL. */
 struct kdtls_session *kdtls_session_new(int fd, bool own_fd);
 
+/* How its peer is reached. */
+struct kdtls_way kdtls_session_way(const struct kdtls_session *s);
+
 /* Free all it holds, wherever it stands. */
 void kdtls_session_free(struct kdtls_session *s);
 
@@ -223,6 +243,25 @@ void kdtls_handshake_feed(struct kdtls_session *s, const u8 *buf, size_t len);
 /* Retransmission or the end of patience. */
 void kdtls_handshake_expired(struct kdtls_session *s, u64 now);
 
+/* kernel.c */
+
+/* A message of the kernel for a session that is open. */
+void kdtls_kernel_message(struct kdtls_session *s, const struct kdtls_rx *rx);
+
+/* reassociate.c */
+
+/* A datagram of a session's peer, as it came. */
+void kdtls_session_input(struct kdtls_session *s, const u8 *buf, size_t len);
+
+/* @s is to take the place of @old, once its handshake is finished. */
+void kdtls_session_challenge(struct kdtls_session *s, struct kdtls_session *old);
+
+/* It is finished: @s takes it, and its predecessor ends. Calls back. */
+void kdtls_session_succeed(struct kdtls_session *s);
+
+/* @s ends, before or behind another: the other one is on its own. */
+void kdtls_session_part(struct kdtls_session *s);
+
 /* connect.c */
 
 /* Go on with the next address; false if there is none that works. */
@@ -247,5 +286,14 @@ void kdtls_fallback_feed(struct kdtls_session *s, const u8 *buf, size_t len);
  */
 int kdtls_handover(struct kdtls_session *s, SSL *ssl, int fd,
 		   unsigned int window, unsigned int flight_ms);
+
+/*
+ * The same for a session of an endpoint whose socket is @member's, in the place of
+ * session @old if that is not 0. Whatever fails but -ENOTRECOVERABLE, @ssl goes on,
+ * and what was read from it is in @s->pending.
+ */
+int kdtls_handover_member(struct kdtls_session *s, SSL *ssl,
+			  struct kdtls_member *member, u32 old,
+			  unsigned int window, unsigned int flight_ms);
 
 #endif /* KDTLS_SESSION_H */

@@ -22,6 +22,7 @@
 #include "clock.h"
 #include "install.h"
 #include "log.h"
+#include "member.h"
 #include "session.h"
 #include "track.h"
 
@@ -97,26 +98,46 @@ static int check_fd(SSL *ssl, int fd)
 
 /* ---- the steps ---- */
 
-static int install_rx(struct kdtls_track *t, int fd,
-		      const struct kdtls_keys *keys, unsigned int window)
+static int rx_numbers(struct kdtls_track *t, const struct kdtls_keys *keys,
+		      unsigned int window, struct kdtls_numbers *numbers)
 {
-	struct kdtls_numbers numbers = { .epoch = 1, .window = (u16)window };
-
+	memset(numbers, 0, sizeof(*numbers));
+	numbers->epoch = 1;
+	numbers->window = (u16)window;
 	kdtls_track_verify(t, keys);
 	/* Unverified is unseen, and unseen could be opened twice. */
 	if (t->n_candidates)
 		return kdtls_fail(-ENOMEM, "no memory to verify what was received");
-	kdtls_track_window(t, &numbers.seq, &numbers.seen);
-	return kdtls_install_keys(fd, DTLS_RX, keys, &numbers);
+	kdtls_track_window(t, &numbers->seq, &numbers->seen);
+	return 0;
+}
+
+static void tx_numbers(const struct kdtls_track *t,
+		       const struct kdtls_keys *keys,
+		       struct kdtls_numbers *numbers)
+{
+	memset(numbers, 0, sizeof(*numbers));
+	numbers->epoch = 1;
+	numbers->seq = t->head_next;
+	if (keys->cipher->explicit_len)
+		numbers->nonce = kdtls_get_be64(t->nonce) + 1;
+}
+
+static int install_rx(struct kdtls_track *t, int fd,
+		      const struct kdtls_keys *keys, unsigned int window)
+{
+	struct kdtls_numbers numbers;
+	int err = rx_numbers(t, keys, window, &numbers);
+
+	return err ? err : kdtls_install_keys(fd, DTLS_RX, keys, &numbers);
 }
 
 static int install_tx(struct kdtls_track *t, int fd,
 		      const struct kdtls_keys *keys)
 {
-	struct kdtls_numbers numbers = { .epoch = 1, .seq = t->head_next };
+	struct kdtls_numbers numbers;
 
-	if (keys->cipher->explicit_len)
-		numbers.nonce = kdtls_get_be64(t->nonce) + 1;
+	tx_numbers(t, keys, &numbers);
 	return kdtls_install_keys(fd, DTLS_TX, keys, &numbers);
 }
 
@@ -266,6 +287,70 @@ int kdtls_handover(struct kdtls_session *s, SSL *ssl, int fd,
 	if (err)
 		goto out;
 	err = second_half(s, ssl, fd, t, &tools, flight_ms);
+out:
+	tools_free(&tools);
+	return err;
+}
+
+/* ---- the sessions of an endpoint of the kernel ---- */
+
+/*
+ * The kernel takes both keys in one step, so here all can be taken back until then.
+ * Datagrams that are still to come are brought to OpenSSL by us and by nobody else.
+ */
+static int install_member(struct kdtls_session *s, SSL *ssl,
+			  struct kdtls_member *member, u32 old,
+			  unsigned int window, const struct kdtls_keys *keys)
+{
+	struct kdtls_track *t = kdtls_track_get(ssl);
+	struct kdtls_member_keys both = { .keys = keys };
+	int err = drain(s, ssl);
+
+	/* Asking for data can make OpenSSL write: its numbers are final only now. */
+	if (!err)
+		err = check_flushed(t);
+	if (!err)
+		err = rx_numbers(t, keys, window, &both.rx);
+	if (err)
+		return err;
+	tx_numbers(t, keys, &both.tx);
+	return kdtls_member_install(member, old, &s->peer, &s->local, &both,
+				    &s->member_session);
+}
+
+/* OpenSSL goes on, and will find again what it was about to end with. */
+static void take_back(struct kdtls_session *s, SSL *ssl, BIO *rbio)
+{
+	SSL_set0_rbio(ssl, rbio);
+	s->close_err = 0;
+	s->peer_closed = false;
+}
+
+int kdtls_handover_member(struct kdtls_session *s, SSL *ssl,
+			  struct kdtls_member *member, u32 old,
+			  unsigned int window, unsigned int flight_ms)
+{
+	struct kdtls_track *t = kdtls_track_get(ssl);
+	struct tools tools = { .keys = NULL };
+	BIO *rbio = SSL_get_rbio(ssl);
+	int err = check_ssl(ssl);
+
+	if (!err)
+		err = tools_make(&tools, ssl);
+	if (err)
+		goto out;
+	BIO_up_ref(rbio);
+	SSL_set0_rbio(ssl, tools.empty);
+	tools.empty = NULL;
+	err = install_member(s, ssl, member, old, window, tools.keys);
+	if (err && err != -ENOTRECOVERABLE) {
+		take_back(s, ssl, rbio);
+		goto out;
+	}
+	if (!err)
+		keep_flight(s, ssl, t, flight_ms);
+	BIO_free(rbio);
+	silence(ssl, &tools);
 out:
 	tools_free(&tools);
 	return err;

@@ -7,36 +7,44 @@
 #include <sys/uio.h>
 
 #include <linux/kdtls.h>
-#include <shared/window.h>
 
+#include "fake_endpoint.h"
 #include "fake_kernel.h"
-#include "keys.h"
-#include "pair.h"
+#include "fake_netlink.h"
+#include "fake_session.h"
 #include "queue.h"
 
 #define MAX_FD 1024
-#define DTLS_OVERHEAD_MAX 64
 
-/* In front of what waits in the inbox. */
-#define TAG_RAW 0xff
-
-struct direction {
-	const struct kdtls_cipher *cipher;
-	u8	key[KDTLS_KEY_MAX];
-	u8	salt[KDTLS_NONCE_LEN];
-	u64	seq;
-	u64	nonce;
-};
-
+/**
+ * struct fake - an attached socket
+ * @control: DTLS_RECV_CONTROL
+ * @raw: DTLS_RECV_RAW
+ * @member: it serves an endpoint
+ * @one: its session, if it is connected
+ * @sessions: those of its endpoint
+ * @inbox: what was opened and waits: a struct opened each
+ */
 struct fake {
-	bool			attached;
 	bool			control;
 	bool			raw;
-	bool			peer_closed;
-	struct direction	tx;
-	struct direction	rx;
-	struct kdtls_window	*window;
+	bool			member;
+	struct fake_session	one;
+	struct fake_session	*sessions;
 	struct kdtls_queue	inbox;
+};
+
+/* In front of what waits in the inbox. */
+struct opened {
+	bool			raw;
+	u8			type;
+	u32			session;
+	struct sockaddr_storage	from;
+	union {
+		struct cmsghdr	align;
+		char		space[128];
+	} ctl;
+	size_t			ctl_len;
 };
 
 struct fake_seen fake_seen;
@@ -70,6 +78,7 @@ int __wrap_connect(int fd, const struct sockaddr *addr, socklen_t len);
 void fake_kernel(bool on)
 {
 	enabled = on;
+	fake_serve = on ? fake_endpoint_serve : NULL;
 	memset(&fake_seen, 0, sizeof(fake_seen));
 }
 
@@ -93,79 +102,21 @@ static int attach(int fd)
 	if (fakes[fd])
 		return fail(EEXIST);
 	fakes[fd] = calloc(1, sizeof(*fakes[fd]));
-	fakes[fd]->attached = true;
 	return 0;
 }
 
-/* Of a structure with salt and explicit nonce. */
-#define TAKE_SALTED(type)						\
-	({								\
-		const struct dtls12_crypto_info_##type *c = v;		\
-									\
-		if (n == sizeof(*c)) {					\
-			memcpy(d->key, c->key, sizeof(c->key));		\
-			memcpy(d->salt, c->salt, sizeof(c->salt));	\
-			d->nonce = kdtls_get_be64(c->iv);		\
-		}							\
-		n == sizeof(*c);					\
-	})
-
-static bool take_keys(struct direction *d, const void *v, socklen_t n)
+struct fake_session **fake_sessions_of(int fd)
 {
-	const struct dtls12_crypto_info_chacha20_poly1305 *chacha = v;
+	struct fake *f = get(fd);
 
-	switch (chacha->info.cipher_type) {
-	case DTLS_CIPHER_AES_GCM_128:
-		return TAKE_SALTED(aes_gcm_128);
-	case DTLS_CIPHER_AES_GCM_256:
-		return TAKE_SALTED(aes_gcm_256);
-	case DTLS_CIPHER_AES_CCM_128:
-		return TAKE_SALTED(aes_ccm_128);
-	case DTLS_CIPHER_AES_CCM_256:
-		return TAKE_SALTED(aes_ccm_256);
-	case DTLS_CIPHER_AES_CCM_8_128:
-		return TAKE_SALTED(aes_ccm_8_128);
-	}
-	if (n != sizeof(*chacha))
-		return false;
-	memcpy(d->key, chacha->key, sizeof(chacha->key));
-	memcpy(d->salt, chacha->iv, sizeof(chacha->iv));
-	return true;
+	return f && f->member ? &f->sessions : NULL;
 }
 
 static int install(struct fake *f, bool tx, const void *v, socklen_t n)
 {
-	const struct dtls_crypto_info *info = v;
-	struct direction *d = tx ? &f->tx : &f->rx;
-	int *inject = tx ? &fake_fail_tx : &fake_fail_rx;
+	int err = fake_session_install(&f->one, tx, v, n);
 
-	if (*inject) {
-		int err = *inject;
-
-		*inject = 0;
-		return fail(err);
-	}
-	if (d->cipher)
-		return fail(EKEYREJECTED);
-	if (n < sizeof(*info) || info->version != DTLS_1_2_VERSION ||
-	    info->epoch != 1 || (tx && (info->window || info->seen)))
-		return fail(EINVAL);
-	d->seq = info->rec_seq;
-	if (!take_keys(d, v, n))
-		return fail(EINVAL);
-	if (!tx && d->nonce)
-		return fail(EINVAL);
-	d->cipher = kdtls_cipher_find(info->cipher_type);
-	if (tx) {
-		fake_seen.tx_seq = info->rec_seq;
-		fake_seen.tx_nonce = d->nonce;
-		return 0;
-	}
-	fake_seen.rx_seq = info->rec_seq;
-	fake_seen.rx_bits = info->seen;
-	f->window = malloc(kdtls_window_bytes(64));
-	kdtls_window_init(f->window, 64, info->rec_seq, info->seen);
-	return 0;
+	return err ? fail(-err) : 0;
 }
 
 int __wrap_setsockopt(int fd, int level, int name, const void *v, socklen_t n)
@@ -186,6 +137,11 @@ int __wrap_setsockopt(int fd, int level, int name, const void *v, socklen_t n)
 	case DTLS_RECV_RAW:
 		f->raw = *(const int *)v;
 		return 0;
+	case DTLS_RECV_SESSION:
+		return 0;
+	case DTLS_ENDPOINT:
+		f->member = true;
+		return 0;
 	default:
 		return fail(ENOPROTOOPT);
 	}
@@ -193,19 +149,19 @@ int __wrap_setsockopt(int fd, int level, int name, const void *v, socklen_t n)
 
 int __wrap_getsockopt(int fd, int level, int name, void *v, socklen_t *n)
 {
+	struct dtls_endpoint endpoint = { .member = 1, .endpoint = 1 };
 	struct fake *f = get(fd);
-	struct dtls_info info = { .version = DTLS_1_2_VERSION };
+	struct dtls_info info;
 
 	if (!f || level != SOL_DTLS)
 		return __real_getsockopt(fd, level, name, v, n);
+	if (name == DTLS_ENDPOINT) {
+		memcpy(v, &endpoint, sizeof(endpoint));
+		return 0;
+	}
 	if (name != DTLS_INFO)
 		return fail(ENOPROTOOPT);
-	info.tx_epoch = 1;
-	info.rx_epoch = 1;
-	info.tx_seq = f->tx.seq;
-	info.rx_seq = f->window ? f->window->next : 0;
-	if (f->tx.cipher)
-		info.overhead = kdtls_overhead(f->tx.cipher);
+	fake_session_info(&f->one, &info);
 	memcpy(v, &info, *n < sizeof(info) ? *n : sizeof(info));
 	return 0;
 }
@@ -238,7 +194,8 @@ int __wrap_close(int fd)
 	struct fake *f = get(fd);
 
 	if (f) {
-		free(f->window);
+		fake_session_clear(&f->one);
+		fake_sessions_clear(&f->sessions);
 		kdtls_queue_clear(&f->inbox);
 		free(f);
 		fakes[fd] = NULL;
@@ -248,32 +205,65 @@ int __wrap_close(int fd)
 
 /* ---- sending ---- */
 
-static ssize_t seal(int fd, struct fake *f, u8 type, const u8 *p, size_t len,
-		    int flags)
+/* Of the caller's control messages, those that are UDP's, and not about trains. */
+static void plain_control(struct msghdr *to, const struct msghdr *from)
 {
-	static u8 rec[DTLS_MAX_PLAINTEXT + DTLS_OVERHEAD_MAX];
-	struct direction *d = &f->tx;
+	struct msghdr *m = (struct msghdr *)from;
+	struct cmsghdr *c;
+	size_t at = 0;
+
+	for (c = CMSG_FIRSTHDR(m); c; c = CMSG_NXTHDR(m, c)) {
+		if (c->cmsg_level == SOL_DTLS || c->cmsg_level == SOL_UDP)
+			continue;
+		memcpy((char *)to->msg_control + at, c, c->cmsg_len);
+		at += CMSG_ALIGN(c->cmsg_len);
+	}
+	to->msg_controllen = at;
+	if (!at)
+		to->msg_control = NULL;
+}
+
+static ssize_t send_down(int fd, const struct msghdr *msg, const void *p,
+			 size_t len, int flags)
+{
+	struct iovec iov = { .iov_base = (void *)p, .iov_len = len };
+	struct opened space = { .ctl_len = 0 };
+	struct msghdr down = *msg;
+
+	down.msg_iov = &iov;
+	down.msg_iovlen = 1;
+	down.msg_control = space.ctl.space;
+	plain_control(&down, msg);
+	return __real_sendmsg(fd, &down, flags);
+}
+
+static ssize_t seal(int fd, struct fake_session *s, const struct msghdr *msg,
+		    u8 type, const u8 *p, size_t len, int flags)
+{
+	static u8 rec[DTLS_MAX_PLAINTEXT + FAKE_OVERHEAD_MAX];
 	size_t n;
 
 	if (len > DTLS_MAX_PLAINTEXT)
 		return fail(EMSGSIZE);
-	n = pair_seal(d->cipher, d->key, d->salt, type, d->seq++, d->nonce++,
-		      p, len, rec);
-	return __real_send(fd, rec, n, flags) < 0 ? -1 : (ssize_t)len;
+	n = fake_session_seal(s, type, p, len, rec);
+	return send_down(fd, msg, rec, n, flags) < 0 ? -1 : (ssize_t)len;
 }
 
 ssize_t __wrap_send(int fd, const void *buf, size_t len, int flags)
 {
+	struct iovec iov = { .iov_base = (void *)buf, .iov_len = len };
+	const struct msghdr msg = { .msg_iov = &iov, .msg_iovlen = 1 };
 	struct fake *f = get(fd);
 
-	if (!f || !f->tx.cipher)
+	if (!f || !f->one.tx.cipher)
 		return __real_send(fd, buf, len, flags);
-	if (f->peer_closed)
+	if (f->one.peer_closed)
 		return fail(EPIPE);
-	return seal(fd, f, DTLS_CT_APPLICATION_DATA, buf, len, flags);
+	return seal(fd, &f->one, &msg, DTLS_CT_APPLICATION_DATA, buf, len,
+		    flags);
 }
 
-static ssize_t send_raw(int fd, const struct iovec *iov, int flags)
+static bool may_go_raw(const struct iovec *iov, bool handshake)
 {
 	struct kdtls_record rec;
 	size_t at;
@@ -281,148 +271,258 @@ static ssize_t send_raw(int fd, const struct iovec *iov, int flags)
 	for (at = 0; !kdtls_record_parse(&rec, (u8 *)iov->iov_base + at,
 					 (u32)(iov->iov_len - at));
 	     at += KDTLS_HEADER_LEN + rec.len)
-		if (rec.epoch)
+		if ((rec.epoch && !handshake) ||
+		    rec.type == DTLS_CT_APPLICATION_DATA)
 			break;
-	if (at != iov->iov_len) {
+	return at == iov->iov_len;
+}
+
+static ssize_t send_raw(int fd, const struct msghdr *msg,
+			const struct fake_session *s, int flags)
+{
+	if (!may_go_raw(msg->msg_iov, !s || s->handshake)) {
 		fake_seen.raw_refused++;
 		return fail(EPERM);
 	}
 	fake_seen.raw_sent++;
-	return __real_send(fd, iov->iov_base, iov->iov_len, flags);
+	return send_down(fd, msg, msg->msg_iov->iov_base,
+			 msg->msg_iov->iov_len, flags);
+}
+
+/* Whom a call means; NULL if there are no keys. */
+static struct fake_session *session_for(struct fake *f, const struct msghdr *msg)
+{
+	const struct sockaddr_storage any = { .ss_family = AF_UNSPEC };
+
+	if (!f->member)
+		return f->one.tx.cipher ? &f->one : NULL;
+	return msg->msg_name ?
+	       fake_session_find(f->sessions, msg->msg_name, &any) : NULL;
+}
+
+/* What the control messages ask for. */
+struct asked {
+	bool	raw;
+	u8	type;
+	size_t	segment;
+};
+
+static void read_control(struct asked *a, const struct msghdr *msg)
+{
+	struct msghdr *m = (struct msghdr *)msg;
+	struct cmsghdr *c;
+	u16 size;
+
+	a->type = DTLS_CT_APPLICATION_DATA;
+	a->segment = msg->msg_iov->iov_len;
+	for (c = CMSG_FIRSTHDR(m); c; c = CMSG_NXTHDR(m, c)) {
+		if (c->cmsg_level == SOL_DTLS && c->cmsg_type == DTLS_RAW)
+			a->raw = true;
+		else if (c->cmsg_level == SOL_DTLS)
+			a->type = *CMSG_DATA(c);
+		if (c->cmsg_level == SOL_UDP) {
+			memcpy(&size, CMSG_DATA(c), sizeof(size));
+			a->segment = size;
+		}
+	}
 }
 
 ssize_t __wrap_sendmsg(int fd, const struct msghdr *msg, int flags)
 {
 	const struct iovec *iov = msg->msg_iov;
+	struct asked a = { .raw = false };
 	struct fake *f = get(fd);
-	struct msghdr *m = (struct msghdr *)msg;
-	u8 type = DTLS_CT_APPLICATION_DATA;
-	size_t segment = iov->iov_len, at, n;
-	struct cmsghdr *c;
-	u16 size;
+	struct fake_session *s;
+	size_t at = 0, n;
 
-	if (!f || !f->tx.cipher)
+	if (!f || (!f->member && !f->one.tx.cipher))
 		return __real_sendmsg(fd, msg, flags);
-	for (c = CMSG_FIRSTHDR(m); c; c = CMSG_NXTHDR(m, c)) {
-		if (c->cmsg_level == SOL_DTLS && c->cmsg_type == DTLS_RAW)
-			return send_raw(fd, iov, flags);
-		if (c->cmsg_level == SOL_DTLS)
-			type = *CMSG_DATA(c);
-		if (c->cmsg_level == SOL_UDP) {
-			memcpy(&size, CMSG_DATA(c), sizeof(size));
-			segment = size;
-		}
-	}
-	for (at = 0; at < iov->iov_len; at += n) {
-		n = iov->iov_len - at < segment ? iov->iov_len - at : segment;
-		if (seal(fd, f, type, (u8 *)iov->iov_base + at, n, flags) < 0)
+	read_control(&a, msg);
+	s = session_for(f, msg);
+	if (a.raw)
+		return send_raw(fd, msg, s, flags);
+	if (!s)
+		return fail(ENOTCONN);
+	if (s->peer_closed && a.type == DTLS_CT_APPLICATION_DATA)
+		return fail(EPIPE);
+	do {
+		n = iov->iov_len - at < a.segment ? iov->iov_len - at :
+						    a.segment;
+		if (seal(fd, s, msg, a.type, (u8 *)iov->iov_base + at, n,
+			 flags) < 0)
 			return -1;
-	}
+		at += n;
+	} while (at < iov->iov_len);
 	return (ssize_t)iov->iov_len;
 }
 
 /* ---- receiving ---- */
 
-static void put(struct fake *f, u8 tag, const u8 *p, size_t len)
+static void put(struct fake *f, const struct opened *how, const u8 *p,
+		size_t len)
 {
-	u8 *copy = malloc(len + 1);
+	u8 *copy = malloc(sizeof(*how) + len);
 
-	copy[0] = tag;
-	memcpy(copy + 1, p, len);
-	kdtls_queue_put(&f->inbox, copy, len + 1);
+	memcpy(copy, how, sizeof(*how));
+	memcpy(copy + sizeof(*how), p, len);
+	kdtls_queue_put(&f->inbox, copy, sizeof(*how) + len);
 	free(copy);
 }
 
-static void one_record(struct fake *f, const struct kdtls_record *rec,
-		       const u8 *p, size_t len)
+static void keep_raw(struct fake *f, struct opened *how, const u8 *p,
+		     size_t len)
 {
-	static u8 plain[DTLS_MAX_PLAINTEXT];
-	int n;
-
-	if (!rec->epoch) {
-		if (f->raw && rec->type != DTLS_CT_APPLICATION_DATA)
-			put(f, TAG_RAW, p, len);
-		return;
-	}
-	if (rec->epoch != 1 || rec->version != DTLS_1_2_VERSION ||
-	    kdtls_window_check(f->window, rec->seq))
-		return;
-	n = kdtls_keys_open(f->rx.cipher, f->rx.key, f->rx.salt, p, len, plain);
-	if (n < 0)
-		return;
-	kdtls_window_commit(f->window, rec->seq);
-	if (rec->type == DTLS_CT_ALERT && n == 2 && plain[1] == 0)
-		f->peer_closed = true;
-	put(f, rec->type, plain, (size_t)n);
+	how->raw = true;
+	how->session = 0;
+	put(f, how, p, len);
 }
 
-static void datagram(struct fake *f, const u8 *p, size_t len)
+static void one_record(struct fake *f, struct opened *how,
+		       const struct kdtls_record *rec, const u8 *p, size_t len)
+{
+	static u8 plain[DTLS_MAX_PLAINTEXT];
+	struct sockaddr_storage local = { .ss_family = AF_UNSPEC };
+	struct fake_session *s = &f->one;
+	int n;
+
+	if (f->member)
+		s = fake_session_find(f->sessions, &how->from, &local);
+	if (!s || !rec->epoch) {
+		if ((f->raw || f->member) &&
+		    (rec->type != DTLS_CT_APPLICATION_DATA || rec->epoch))
+			keep_raw(f, how, p, len);
+		return;
+	}
+	n = fake_session_open(s, rec, p, len, plain);
+	if (n < 0) {
+		if (f->member && s->handshake)
+			keep_raw(f, how, p, len);
+		return;
+	}
+	how->raw = false;
+	how->type = rec->type;
+	how->session = s->number;
+	put(f, how, plain, (size_t)n);
+}
+
+/* Raw records stay together. */
+static size_t raw_run(const u8 *p, size_t len)
+{
+	struct kdtls_record rec;
+	size_t n = 0;
+
+	while (!kdtls_record_parse(&rec, p + n, (u32)(len - n)) && !rec.epoch)
+		n += (size_t)KDTLS_HEADER_LEN + rec.len;
+	return n;
+}
+
+static void datagram(struct fake *f, struct opened *how, const u8 *p, size_t len)
 {
 	struct kdtls_record rec;
 	size_t n;
 
 	for (; !kdtls_record_parse(&rec, p, (u32)len); p += n, len -= n) {
-		n = (size_t)KDTLS_HEADER_LEN + rec.len;
-		one_record(f, &rec, p, n);
+		n = f->member ? raw_run(p, len) : 0;
+		if (!n)
+			n = (size_t)KDTLS_HEADER_LEN + rec.len;
+		one_record(f, how, &rec, p, n);
 	}
+}
+
+static size_t segment_of(struct msghdr *msg, size_t len)
+{
+	struct cmsghdr *c;
+	int size;
+
+	for (c = CMSG_FIRSTHDR(msg); c; c = CMSG_NXTHDR(msg, c))
+		if (c->cmsg_level == SOL_UDP) {
+			memcpy(&size, CMSG_DATA(c), sizeof(size));
+			return (size_t)size;
+		}
+	return len;
 }
 
 static int fill_inbox(int fd, struct fake *f, int flags)
 {
 	static u8 buf[65536];
-	char ctl[128];
+	struct opened how = { .ctl_len = 0 }, ctl;
 	struct iovec iov = { .iov_base = buf, .iov_len = sizeof(buf) };
 	struct msghdr msg = {
+		.msg_name = &how.from,
+		.msg_namelen = sizeof(how.from),
 		.msg_iov = &iov,
 		.msg_iovlen = 1,
-		.msg_control = ctl,
-		.msg_controllen = sizeof(ctl),
+		.msg_control = ctl.ctl.space,
+		.msg_controllen = sizeof(ctl.ctl.space),
 	};
+	struct msghdr kept = { .msg_control = how.ctl.space };
 	ssize_t len = __real_recvmsg(fd, &msg, flags);
 	size_t segment, at, n;
-	struct cmsghdr *c;
-	int size;
 
 	if (len < 0)
 		return -1;
-	segment = (size_t)len;
-	for (c = CMSG_FIRSTHDR(&msg); c; c = CMSG_NXTHDR(&msg, c))
-		if (c->cmsg_level == SOL_UDP) {
-			memcpy(&size, CMSG_DATA(c), sizeof(size));
-			segment = (size_t)size;
-		}
+	plain_control(&kept, &msg);
+	how.ctl_len = kept.msg_controllen;
+	segment = segment_of(&msg, (size_t)len);
 	for (at = 0; at < (size_t)len; at += n) {
 		n = (size_t)len - at < segment ? (size_t)len - at : segment;
-		datagram(f, buf + at, n);
+		datagram(f, &how, buf + at, n);
 	}
 	return 0;
 }
 
-static void hand_out(struct msghdr *msg, const u8 *p, size_t len)
+static void add_cmsg(struct msghdr *msg, int type, const void *data, size_t len)
 {
-	struct cmsghdr *c = CMSG_FIRSTHDR(msg);
-	size_t room = msg->msg_iov->iov_len;
+	struct cmsghdr *c = (void *)((char *)msg->msg_control +
+				     msg->msg_controllen);
 
 	c->cmsg_level = SOL_DTLS;
-	c->cmsg_type = p[0] == TAG_RAW ? DTLS_RAW : DTLS_GET_RECORD_TYPE;
-	c->cmsg_len = CMSG_LEN(1);
-	*CMSG_DATA(c) = p[0] == TAG_RAW ? 1 : p[0];
-	msg->msg_controllen = CMSG_SPACE(1);
-	msg->msg_flags = len - 1 > room ? MSG_TRUNC : 0;
-	memcpy(msg->msg_iov->iov_base, p + 1,
-	       len - 1 < room ? len - 1 : room);
+	c->cmsg_type = type;
+	c->cmsg_len = CMSG_LEN(len);
+	memcpy(CMSG_DATA(c), data, len);
+	msg->msg_controllen += CMSG_SPACE(len);
+}
+
+static size_t hand_out(const struct fake *f, struct msghdr *msg,
+		       const struct kdtls_queued *m)
+{
+	struct dtls_session session = { .epoch = 1 };
+	size_t len = m->len - sizeof(struct opened);
+	size_t room = msg->msg_iov->iov_len;
+	struct opened how;
+	u8 on = 1;
+
+	memcpy(&how, m->bytes, sizeof(how));
+	if (msg->msg_name) {
+		memcpy(msg->msg_name, &how.from, sizeof(how.from));
+		msg->msg_namelen = sizeof(how.from);
+	}
+	msg->msg_controllen = how.ctl_len;
+	memcpy(msg->msg_control, how.ctl.space, how.ctl_len);
+	if (how.raw)
+		add_cmsg(msg, DTLS_RAW, &on, sizeof(on));
+	else
+		add_cmsg(msg, DTLS_GET_RECORD_TYPE, &how.type,
+			 sizeof(how.type));
+	session.session = how.session;
+	if (f->member)
+		add_cmsg(msg, DTLS_SESSION, &session, sizeof(session));
+	msg->msg_flags = len > room ? MSG_TRUNC : 0;
+	memcpy(msg->msg_iov->iov_base, m->bytes + sizeof(how),
+	       len < room ? len : room);
+	return len < room ? len : room;
 }
 
 ssize_t __wrap_recvmsg(int fd, struct msghdr *msg, int flags)
 {
 	struct fake *f = get(fd);
 	struct kdtls_queued *m;
-	ssize_t n;
+	size_t n;
 
-	if (!f || !f->rx.cipher)
+	if (!f || (!f->member && !f->one.rx.cipher))
 		return __real_recvmsg(fd, msg, flags);
 	while (!f->inbox.n) {
-		if (f->peer_closed) {
+		if (!f->member && f->one.peer_closed) {
 			msg->msg_controllen = 0;
 			return 0;
 		}
@@ -430,10 +530,7 @@ ssize_t __wrap_recvmsg(int fd, struct msghdr *msg, int flags)
 			return -1;
 	}
 	m = kdtls_queue_get(&f->inbox);
-	hand_out(msg, m->bytes, m->len);
-	n = (ssize_t)(m->len - 1);
-	if ((size_t)n > msg->msg_iov->iov_len)
-		n = (ssize_t)msg->msg_iov->iov_len;
+	n = hand_out(f, msg, m);
 	free(m);
-	return n;
+	return (ssize_t)n;
 }

@@ -18,13 +18,14 @@ static struct answer {
 
 static unsigned int n_answers, next_answer;
 static bool enabled;
-static int fake_fd = -1;
+static int fake_fd = -1, fake_opened;
 
 bool fake_netlink_absent;
 struct fake_request fake_request;
 u32 fake_joined;
 size_t (*fake_more)(void *buf);
 void (*fake_end)(void);
+ssize_t (*fake_serve)(const struct nlmsghdr *request, void *buf);
 
 /* ---- What is received --------------------------------------------------------- */
 
@@ -160,10 +161,11 @@ ssize_t __wrap_recv(int fd, void *buf, size_t size, int flags);
 
 struct mnl_socket *__wrap_mnl_socket_open2(int bus, int flags)
 {
-	if (!enabled)
+	if (!enabled && !fake_serve)
 		return __real_mnl_socket_open2(bus, flags);
 	/* It can always be read from. */
-	fake_fd = eventfd(1, EFD_CLOEXEC);
+	if (!fake_opened++)
+		fake_fd = eventfd(1, EFD_CLOEXEC);
 	return (struct mnl_socket *)&fake_fd;
 }
 
@@ -197,9 +199,10 @@ ssize_t __wrap_mnl_socket_recvfrom(const struct mnl_socket *nl, void *buf,
 
 	if (!is_fake(nl))
 		return __real_mnl_socket_recvfrom(nl, buf, size);
-	if (request->nlmsg_type != GENL_ID_CTRL)
+	if (request->nlmsg_type != GENL_ID_CTRL && !fake_serve)
 		return answer(buf, size);
-	n = control_answer(buf);
+	n = request->nlmsg_type == GENL_ID_CTRL ? control_answer(buf) :
+						  fake_serve(request, buf);
 	number(buf, n, request->nlmsg_seq);
 	return n;
 }
@@ -223,6 +226,8 @@ int __wrap_mnl_socket_close(struct mnl_socket *nl)
 {
 	if (!is_fake(nl))
 		return __real_mnl_socket_close(nl);
+	if (--fake_opened)
+		return 0;
 	close(fake_fd);
 	fake_fd = -1;
 	return 0;

@@ -40,6 +40,9 @@ extern size_t (*fake_more)(void *buf);
 /* And then. */
 extern void (*fake_end)(void);
 
+/* Set, it answers each request of the family, and what was pushed is not asked for. */
+extern ssize_t (*fake_serve)(const struct nlmsghdr *request, void *buf);
+
 /* What is received next: a datagram, or an error. */
 void fake_push(const void *buf, size_t len);
 void fake_fail(int err);

@@ -41,15 +41,19 @@ static void proxy_look(struct proxy *x, const u8 *p, size_t len)
 
 	for (; !kdtls_record_parse(&rec, p, (u32)len); p += n, len -= n) {
 		n = (size_t)KDTLS_HEADER_LEN + rec.len;
-		if (rec.epoch || rec.seq >= sizeof(x->seen))
+		if (rec.epoch || rec.seq >= sizeof(x->seen) || x->many)
 			continue;
 		CHECK_EQ(x->seen[rec.seq], 0);
 		x->seen[rec.seq] = 1;
 	}
 }
 
-static bool lose_hello(struct proxy *x)
+static bool lose(struct proxy *x, const u8 *buf, size_t len)
 {
+	if (x->lose && x->lose(buf, len)) {
+		x->lost++;
+		return true;
+	}
 	if (!x->from_client++ || !x->lose_hellos)
 		return false;
 	x->lose_hellos--;
@@ -65,7 +69,7 @@ void proxy_pump(struct proxy *x)
 
 	while ((n = recvfrom(x->front, buf, sizeof(buf), 0,
 			     (struct sockaddr *)&x->client, &len)) >= 0)
-		if (!lose_hello(x) && send(x->back, buf, (size_t)n, 0) < 0)
+		if (!lose(x, buf, (size_t)n) && send(x->back, buf, (size_t)n, 0) < 0)
 			break;
 	while ((n = recv(x->back, buf, sizeof(buf), 0)) >= 0) {
 		proxy_look(x, buf, (size_t)n);

@@ -17,6 +17,9 @@ struct proxy {
 	int		lost;
 	/* Told of each datagram of the server, if it is set. */
 	void		(*see)(const u8 *buf, size_t len);
+	/* Told of each datagram of a client; true: it is lost. */
+	bool		(*lose)(const u8 *buf, size_t len);
+	bool		many;		/* handshakes, one behind the other */
 	u8		seen[1024];	/* numbers of the server's epoch 0 */
 	struct sockaddr_storage client;
 };

@@ -282,7 +282,8 @@ static void no_hello_is_lost(void)
 	int n;
 
 	use_kernel(true);
-	NEED(world_new(&w, KDTLS_OFFLOAD_AUTO, KDTLS_OFFLOAD_OFF));
+	/* The kernel needs no such socket. */
+	NEED(world_new(&w, KDTLS_OFFLOAD_OFF, KDTLS_OFFLOAD_OFF));
 	pair_init(&p, "ECDHE-ECDSA-AES128-GCM-SHA256", "EC");
 	pair_connect(&p, NULL);
 	SSL_do_handshake(p.client.ssl);
@@ -412,7 +413,7 @@ static void cookie_first(void)
 	/* A cookie is for who asked, and for nobody else. */
 	kdtls_queue_put(&p.client.inbox, answer, (size_t)len);
 	pair_step(&p.client);
-	CHECK(p.client.written == 2);
+	CHECK(p.client.written >= 2);
 	other = stranger(&w);
 	CHECK(send(other, p.client.last, p.client.last_len, 0) > 0);
 	kdtls_dispatch(w.server, 100);
@@ -709,9 +710,19 @@ static void kernel_without_cipher(void)
 	CHECK(strstr(w.error, "required"));
 	world_end(&w);
 
-	/* When the second key fails there is no way back, and no silence. */
+	/* An endpoint's session gets both keys or none. */
 	memset(&w, 0, sizeof(w));
 	NEED(world_new(&w, KDTLS_OFFLOAD_AUTO, KDTLS_OFFLOAD_OFF));
+	fake_fail_tx = ENOMEM;
+	NEED(world_connect(&w));
+	echo(&w, 100);
+	kdtls_session_info(w.peer, &i, sizeof(i));
+	CHECK_EQ(i.offloaded, 0);
+	world_end(&w);
+
+	/* When the second key fails there is no way back, and no silence. */
+	memset(&w, 0, sizeof(w));
+	NEED(world_new(&w, KDTLS_OFFLOAD_OFF, KDTLS_OFFLOAD_AUTO));
 	fake_fail_tx = ENOMEM;
 	NEED(!kdtls_endpoint_connect(w.client, "127.0.0.1", w.port, &w.s));
 	UNTIL(&w, w.errors >= 1);

@@ -10,6 +10,7 @@
 
 #include <kdtls.h>
 
+#include "io.h"
 #include "pair.h"
 #include "tap.h"
 
@@ -163,6 +164,7 @@ static void flight_is_whole(void)
 /* Not too often, not too late, and not for ever. */
 static void flight_is_rationed(void)
 {
+	const struct kdtls_way nowhere = { .fd = -1 };
 	struct kdtls_flight *f;
 	unsigned int sent = 0;
 	struct pair p;
@@ -174,13 +176,13 @@ static void flight_is_rationed(void)
 	f = &p.server.track->flight;
 	f->expires = 1000000;
 	/* No socket: that it tried is enough. */
-	CHECK_EQ(kdtls_flight_answer(f, -1, 1000), -EBADF);
-	CHECK_EQ(kdtls_flight_answer(f, -1, 1001), 0);
-	CHECK_EQ(kdtls_flight_answer(f, -1, 1000 + KDTLS_FLIGHT_GAP_MS),
+	CHECK_EQ(kdtls_flight_answer(f, &nowhere, 1000), -EBADF);
+	CHECK_EQ(kdtls_flight_answer(f, &nowhere, 1001), 0);
+	CHECK_EQ(kdtls_flight_answer(f, &nowhere, 1000 + KDTLS_FLIGHT_GAP_MS),
 		 -EBADF);
-	CHECK_EQ(kdtls_flight_answer(f, -1, 1000000), 0);
+	CHECK_EQ(kdtls_flight_answer(f, &nowhere, 1000000), 0);
 	for (now = 2000; now < 1000000; now += 1000)
-		sent += kdtls_flight_answer(f, -1, now) != 0;
+		sent += kdtls_flight_answer(f, &nowhere, now) != 0;
 	CHECK_EQ(sent + 2, KDTLS_FLIGHT_TIMES);
 	pair_free(&p);
 }

@@ -356,6 +356,7 @@ static void summary(struct server *v, struct kdtls_endpoint *ep)
 		       "\"dropped_junk\":%llu,\"dropped_limit\":%llu,\"psk_unknown\":%llu,"
 		       "\"dropped_source\":%llu,\"dropped_closing\":%llu,"
 		       "\"idle_closed\":%llu,\"cookies_refused\":%llu,\"resumed\":%llu,"
+		       "\"reassociations\":%llu,"
 		       "\"echoes_dropped\":%llu,\"packets_received\":%llu,"
 		       "\"bytes_received\":%llu,\"packets_sent\":%llu,"
 		       "\"bytes_sent\":%llu}\n",
@@ -371,6 +372,7 @@ static void summary(struct server *v, struct kdtls_endpoint *ep)
 		       (unsigned long long)i.idle_closed,
 		       (unsigned long long)i.cookies_refused,
 		       (unsigned long long)i.resumed,
+		       (unsigned long long)i.reassociations,
 		       (unsigned long long)v->dropped,
 		       (unsigned long long)i.packets_received,
 		       (unsigned long long)i.bytes_received,
