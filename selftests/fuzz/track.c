@@ -17,6 +17,7 @@
 
 #include "bio.h"
 #include "fuzz.h"
+#include "io.h"
 #include "model.h"
 #include "pair.h"
 
@@ -408,13 +409,14 @@ ssize_t __wrap_sendmsg(int fd, const struct msghdr *msg, int flags)
 static void answer(void)
 {
 	static const u8 message[24] = { KDTLS_HS_FINISHED };
+	static const struct kdtls_way nowhere = { .fd = -1 };
 
 	resent = 0;
 	finished = 0;
 	kdtls_flight_finished(&w.t->flight, message, sizeof(message));
 	w.t->flight.times = 0;
 	w.t->flight.expires = 2;
-	MUST(kdtls_flight_answer(&w.t->flight, -1, 1) == 1);
+	MUST(kdtls_flight_answer(&w.t->flight, &nowhere, 1) == 1);
 	MUST(resent == w.flight_len);
 	MUST(finished == 1);
 	/* The numbers are others now. */
