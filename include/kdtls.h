@@ -563,6 +563,33 @@ int kdtls_config_set_session_lifetime(struct kdtls_config *config,
 int kdtls_listen(struct kdtls_config *config, const char *host,
 		 const char *service, struct kdtls_endpoint **out);
 
+/* Flags of kdtls_listen_fd(). */
+#define KDTLS_LISTEN_HELPER	(1U << 0)	/* handshakes only */
+
+/**
+ * kdtls_listen_fd() - serve DTLS on a socket that is there
+ * @config: as for kdtls_listen()
+ * @fd: a UDP socket, bound and not connected. It is the endpoint's from now on,
+ *	which closes it and makes it non-blocking; not if this fails
+ * @flags: 0 or KDTLS_LISTEN_HELPER
+ * @out: where to put the endpoint; kdtls_endpoint_destroy() frees it
+ *
+ * With KDTLS_LISTEN_HELPER the endpoint does handshakes for other sockets, members of
+ * the kernel's endpoint on the same address (DTLS_ENDPOINT with DTLS_MEMBER_WORKER,
+ * see Documentation/uapi.rst), of this process or another: they send and receive the
+ * data. Whose a session is says kdtls_session_set_owner(). No message callback comes
+ * then, and the sessions outlive the endpoint: kdtls_endpoint_destroy() leaves them to
+ * the workers, and the next helper takes them over, without callbacks and without what
+ * the handshake had told.
+ *
+ * Return: 0; -ENOTSOCK, -EPROTONOSUPPORT, -EISCONN or -EADDRNOTAVAIL if @fd is not
+ * such a socket; -ENOPROTOOPT if KDTLS_LISTEN_HELPER or offload need the module and
+ * there is none; -EBUSY if the kernel's endpoint has a helper; -EINVAL for a
+ * configuration that cannot serve, or a flag that is not known.
+ */
+int kdtls_listen_fd(struct kdtls_config *config, int fd, unsigned int flags,
+		    struct kdtls_endpoint **out);
+
 /**
  * kdtls_endpoint_new() - an endpoint that listens to nobody
  * @config: for the sessions that kdtls_endpoint_connect() opens
@@ -709,6 +736,7 @@ void kdtls_endpoint_set_busy(struct kdtls_endpoint *ep, int busy);
  * @cookies_refused: ClientHellos with a cookie that is not, or no more, theirs
  * @idle_closed: sessions that kdtls_config_set_idle_timeout() ended
  * @reassociations: sessions that took the place of one that their peer had before
+ * @adopted: sessions that were there when KDTLS_LISTEN_HELPER began
  */
 struct kdtls_endpoint_info {
 	uint32_t	listening;
@@ -736,6 +764,7 @@ struct kdtls_endpoint_info {
 	uint64_t	cookies_refused;
 	uint64_t	idle_closed;
 	uint64_t	reassociations;
+	uint64_t	adopted;
 };
 
 /**
@@ -879,6 +908,8 @@ void kdtls_destroy(struct kdtls_session *session);
  *	server; "" if it asks for none
  * @group: OpenSSL's name of the group that keys were agreed in, as "X25519" or
  *	"prime256v1"; "" if there was none, and before the end of the handshake
+ * @number: its number in the kernel's endpoint, 0 if it is in none
+ * @owner: the member of that endpoint that has its data, 0 for whoever receives it
  * @reassociated: a server's session that took the place of one that its peer had
  *	before, see the close callback
  *
@@ -919,6 +950,8 @@ struct kdtls_session_info {
 	const char	*server_name;
 	const char	*group;
 	uint32_t	reassociated;
+	uint32_t	number;
+	uint32_t	owner;
 };
 
 /**
@@ -943,6 +976,20 @@ struct kdtls_endpoint *kdtls_session_endpoint(struct kdtls_session *session);
  * kernel carries share that of their endpoint, which is not connected.
  */
 int kdtls_session_fd(const struct kdtls_session *session);
+
+/**
+ * kdtls_session_set_owner() - which socket has a session's data?
+ * @session: a server's session, from the session callback on
+ * @member: number of a member of the kernel's endpoint, as getsockopt(DTLS_ENDPOINT)
+ *	tells it, or 0 for whichever receives
+ *
+ * May be called again at any time: the session moves, and nothing is lost.
+ *
+ * Return: 0; -ESRCH if there is no such member; -EOPNOTSUPP if the session is in no
+ * endpoint of the kernel. Before the end of the handshake the member is not looked
+ * for, and one that does not exist fails the session.
+ */
+int kdtls_session_set_owner(struct kdtls_session *session, uint32_t member);
 
 /* A pointer of the caller's own. */
 void kdtls_session_set_data(struct kdtls_session *session, void *data);

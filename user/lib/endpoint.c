@@ -177,6 +177,7 @@ void kdtls_endpoint_drop(struct kdtls_endpoint *ep, struct kdtls_session *s)
 	unwatch(ep, s);
 	if (s->member_session && ep->member)
 		kdtls_member_delete(ep->member, s->member_session);
+	kdtls_number_del(ep, s);
 	kdtls_origin_del(ep, s);
 	*s->pprev = s->next;
 	if (s->next)
@@ -285,6 +286,7 @@ int kdtls_endpoint_destroy(struct kdtls_endpoint *ep)
 	kdtls_ticket_clear(&ep->tickets);
 	free(ep->no_member);
 	free(ep->timers.heap);
+	free(ep->numbered.hash);
 	free(ep->hash);
 	if (ep->rx)
 		OPENSSL_cleanse(ep->rx, KDTLS_IO_MAX);

@@ -26,6 +26,18 @@ struct kdtls_stranger {
 };
 
 /**
+ * struct kdtls_numbered - sessions by number
+ * @hash: the first of each bucket
+ * @size: buckets, a power of two, or 0
+ * @n: sessions in it
+ */
+struct kdtls_numbered {
+	struct kdtls_session	**hash;
+	size_t			size;
+	size_t			n;
+};
+
+/**
  * struct kdtls_endpoint - an endpoint
  * @config: its configuration, a reference
  * @ctx_server: for its server sessions, or NULL
@@ -38,12 +50,14 @@ struct kdtls_stranger {
  * @timers: of the sessions
  * @listen_fd: the listener, or -1
  * @member: it serves an endpoint of the kernel, or NULL
+ * @helper: it carries handshakes only, the sessions' data is other members'
  * @no_member: why it does not, or NULL
  * @listen_source: @listen_fd in the epoll
  * @address: where it listens
  * @sessions: all sessions
  * @dead: sessions to be freed when nobody can point at them any more
  * @origins: what each source has, if that is limited
+ * @numbered: sessions by the kernel's numbers
  * @hash: server sessions by addresses
  * @hash_size: buckets, a power of two
  * @hash_n: sessions in it
@@ -72,12 +86,14 @@ struct kdtls_endpoint {
 	struct kdtls_timers	timers;
 	int			listen_fd;
 	struct kdtls_member	*member;
+	bool			helper;
 	char			*no_member;
 	struct kdtls_source	listen_source;
 	struct sockaddr_storage	address;
 	struct kdtls_session	*sessions;
 	struct kdtls_session	*dead;
 	struct kdtls_origins	origins;
+	struct kdtls_numbered	numbered;
 	struct kdtls_session	**hash;
 	size_t			hash_size;
 	size_t			hash_n;
@@ -121,6 +137,18 @@ struct kdtls_session *kdtls_table_find(struct kdtls_endpoint *ep,
 				       const struct sockaddr_storage *local);
 int kdtls_table_add(struct kdtls_endpoint *ep, struct kdtls_session *s);
 void kdtls_table_del(struct kdtls_endpoint *ep, struct kdtls_session *s);
+
+/* Sessions by @member_session: room for one more, which is there afterwards. */
+int kdtls_number_reserve(struct kdtls_endpoint *ep);
+void kdtls_number_add(struct kdtls_endpoint *ep, struct kdtls_session *s);
+/* Sets it to 0; nothing happens if it is. */
+void kdtls_number_del(struct kdtls_endpoint *ep, struct kdtls_session *s);
+struct kdtls_session *kdtls_number_find(struct kdtls_endpoint *ep, u32 number);
+
+/* helper_member.c: take over the sessions that the kernel's endpoint has. */
+int kdtls_helper_member_adopt(struct kdtls_endpoint *ep);
+/* Act on what its error queue tells of sessions. */
+void kdtls_helper_member_events(struct kdtls_endpoint *ep);
 
 /* listen.c: a datagram as it came, of anybody. */
 void kdtls_listen_input(struct kdtls_endpoint *ep, const u8 *buf, size_t len,

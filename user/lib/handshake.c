@@ -109,8 +109,12 @@ static int join_endpoint(struct kdtls_session *s)
 	struct kdtls_config *config = s->ep->config;
 	struct kdtls_session *old = s->predecessor;
 	u32 number = old ? old->member_session : 0;
-	int err;
+	int err = kdtls_number_reserve(s->ep);
 
+	if (err)
+		return kdtls_fail(err, "no memory for another session");
+	if (!s->owner && !s->ep->member->helper)
+		s->owner = s->ep->member->number;
 	err = kdtls_handover_member(s, s->ssl, s->ep->member, number,
 				    config->window, config->flight_ms);
 	/* Nobody knows which of the two the kernel had then; now it has none. */
@@ -119,7 +123,8 @@ static int join_endpoint(struct kdtls_session *s)
 	if (err)
 		return err;
 	if (old)
-		old->member_session = 0;
+		kdtls_number_del(s->ep, old);
+	kdtls_number_add(s->ep, s);
 	s->fd = s->ep->listen_fd;
 	s->shared = true;
 	return 0;

@@ -8,9 +8,12 @@
  * two datagrams. When a cookie verifies, that object becomes the peer's and a
  * new one takes its place with the next ClientHello.
  */
+#include <fcntl.h>
 #include <netdb.h>
+#include <netinet/in.h>
 #include <pthread.h>
 #include <stdlib.h>
+#include <sys/epoll.h>
 #include <unistd.h>
 
 #include <openssl/bio.h>
@@ -383,6 +386,8 @@ void kdtls_listen_ready(struct kdtls_source *source)
 	struct kdtls_rx rx = { .buf = ep->rx, .cap = KDTLS_IO_MAX };
 	int budget = KDTLS_BUDGET, err;
 
+	if (ep->helper)
+		kdtls_helper_member_events(ep);
 	while (budget-- && ep->listen_fd >= 0) {
 		err = kdtls_io_recv(ep->listen_fd, &rx, MSG_DONTWAIT);
 		if (err == -EAGAIN)
@@ -427,23 +432,48 @@ static int join_kernel(struct kdtls_endpoint *ep, int fd)
 	enum kdtls_offload offload = ep->config->offload;
 	int err;
 
-	if (offload == KDTLS_OFFLOAD_OFF)
+	if (offload == KDTLS_OFFLOAD_OFF && !ep->helper)
 		return 0;
-	err = kdtls_member_join(fd, &ep->member);
+	err = kdtls_member_join(fd, ep->helper, &ep->member);
 	if (!err) {
 		kdtls_io_gro(fd);
 		return 0;
 	}
-	if (offload == KDTLS_OFFLOAD_REQUIRE)
+	if (offload == KDTLS_OFFLOAD_REQUIRE || ep->helper)
 		return err;
 	free(ep->no_member);
 	ep->no_member = strdup(kdtls_last_error());
 	return 0;
 }
 
-static int open_one(struct kdtls_endpoint *ep, const struct addrinfo *ai)
+/* A bound socket; it is the caller's until this has succeeded. */
+static int take_socket(struct kdtls_endpoint *ep, int fd)
 {
 	socklen_t len = sizeof(ep->address);
+	int err;
+
+	if (getsockname(fd, (struct sockaddr *)&ep->address, &len))
+		return -errno;
+	err = kdtls_io_want_local(fd, ep->address.ss_family);
+	if (err)
+		return err;
+	err = join_kernel(ep, fd);
+	if (err)
+		return err;
+	ep->listen_source.ready = kdtls_listen_ready;
+	err = kdtls_endpoint_watch(ep, fd, &ep->listen_source);
+	if (err) {
+		kdtls_member_free(ep->member);
+		ep->member = NULL;
+		return err;
+	}
+	ep->listen_fd = fd;
+	ep->info.listening = 1;
+	return 0;
+}
+
+static int open_one(struct kdtls_endpoint *ep, const struct addrinfo *ai)
+{
 	int fd = socket(ai->ai_family,
 			SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	int err;
@@ -451,28 +481,10 @@ static int open_one(struct kdtls_endpoint *ep, const struct addrinfo *ai)
 	if (fd < 0)
 		return -errno;
 	err = bind_alone(fd, ai);
-	if (!err && getsockname(fd, (struct sockaddr *)&ep->address, &len))
-		err = -errno;
+	if (!err)
+		err = take_socket(ep, fd);
 	if (err)
-		goto close;
-	err = kdtls_io_want_local(fd, ai->ai_family);
-	if (err)
-		goto close;
-	err = join_kernel(ep, fd);
-	if (err)
-		goto close;
-	ep->listen_source.ready = kdtls_listen_ready;
-	err = kdtls_endpoint_watch(ep, fd, &ep->listen_source);
-	if (err)
-		goto leave;
-	ep->listen_fd = fd;
-	ep->info.listening = 1;
-	return 0;
-leave:
-	kdtls_member_free(ep->member);
-	ep->member = NULL;
-close:
-	close(fd);
+		close(fd);
 	return err;
 }
 
@@ -508,8 +520,7 @@ static int open_listener(struct kdtls_endpoint *ep, const char *host,
 	return 0;
 }
 
-int kdtls_listen(struct kdtls_config *config, const char *host,
-		 const char *service, struct kdtls_endpoint **out)
+static int new_server(struct kdtls_config *config, struct kdtls_endpoint **out)
 {
 	struct kdtls_endpoint *ep;
 	int err = kdtls_endpoint_new(config, &ep);
@@ -517,15 +528,83 @@ int kdtls_listen(struct kdtls_config *config, const char *host,
 	if (err)
 		return err;
 	err = kdtls_config_make_ctx(config, &config->psk, true, &ep->ctx_server);
-	if (err)
-		goto destroy;
+	if (err) {
+		kdtls_endpoint_destroy(ep);
+		return err;
+	}
 	kdtls_listen_setup(ep->ctx_server, ep);
-	err = open_listener(ep, host, service);
-	if (err)
-		goto destroy;
 	*out = ep;
 	return 0;
-destroy:
-	kdtls_endpoint_destroy(ep);
-	return err;
+}
+
+int kdtls_listen(struct kdtls_config *config, const char *host,
+		 const char *service, struct kdtls_endpoint **out)
+{
+	struct kdtls_endpoint *ep;
+	int err = new_server(config, &ep);
+
+	if (err)
+		return err;
+	err = open_listener(ep, host, service);
+	if (err) {
+		kdtls_endpoint_destroy(ep);
+		return err;
+	}
+	*out = ep;
+	return 0;
+}
+
+static int check_socket(int fd)
+{
+	struct sockaddr_storage ss;
+	socklen_t len = sizeof(int);
+	int protocol = 0;
+
+	if (getsockopt(fd, SOL_SOCKET, SO_PROTOCOL, &protocol, &len))
+		return kdtls_fail(-errno, "descriptor %d is no socket: %s", fd,
+				  strerror(errno));
+	if (protocol != IPPROTO_UDP)
+		return kdtls_fail(-EPROTONOSUPPORT, "descriptor %d is not a UDP socket",
+				  fd);
+	len = sizeof(ss);
+	if (!getpeername(fd, (struct sockaddr *)&ss, &len))
+		return kdtls_fail(-EISCONN, "the socket is connected: a listener serves all peers");
+	len = sizeof(ss);
+	if (getsockname(fd, (struct sockaddr *)&ss, &len) ||
+	    !((struct sockaddr_in *)&ss)->sin_port)
+		return kdtls_fail(-EADDRNOTAVAIL, "the socket is not bound: bind() it first");
+	return 0;
+}
+
+int kdtls_listen_fd(struct kdtls_config *config, int fd, unsigned int flags,
+		    struct kdtls_endpoint **out)
+{
+	struct kdtls_endpoint *ep;
+	int err;
+
+	if (flags & ~KDTLS_LISTEN_HELPER)
+		return kdtls_fail(-EINVAL, "unknown flags %#x", flags);
+	err = check_socket(fd);
+	if (err)
+		return err;
+	err = new_server(config, &ep);
+	if (err)
+		return err;
+	ep->helper = flags & KDTLS_LISTEN_HELPER;
+	err = take_socket(ep, fd);
+	if (!err && ep->helper)
+		err = kdtls_helper_member_adopt(ep);
+	if (err) {
+		/* It stays the caller's. */
+		if (ep->listen_fd >= 0)
+			epoll_ctl(ep->epfd, EPOLL_CTL_DEL, fd, NULL);
+		ep->listen_fd = -1;
+		kdtls_member_free(ep->member);
+		ep->member = NULL;
+		kdtls_endpoint_destroy(ep);
+		return err;
+	}
+	fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK);
+	*out = ep;
+	return 0;
 }

@@ -386,6 +386,8 @@ int kdtls_session_info(struct kdtls_session *s, struct kdtls_session_info *info,
 		.server_name = s->server_name ? s->server_name : "",
 		.group = s->group ? s->group : "",
 		.reassociated = s->reassociated,
+		.number = s->member_session,
+		.owner = s->owner,
 	};
 
 	s->carrier->info(s, &i);

@@ -65,6 +65,8 @@ extern const struct kdtls_carrier kdtls_carrier_handshake;
  * @predecessor: the session whose @successor this is, or NULL
  * @hello: a digest of the ClientHello that began it, for servers
  * @member_session: its number in the kernel's endpoint, or 0
+ * @owner: number of the member that has its data, 0 for whoever receives it
+ * @number_next: in the endpoint's table by @member_session
  * @shared: its socket is the endpoint's own, and not connected
  * @watched: its socket is in the endpoint's epoll
  * @reassociated: its peer had a session here before, which it replaced
@@ -130,6 +132,8 @@ struct kdtls_session {
 	struct kdtls_session	*predecessor;
 	u64			hello;
 	u32			member_session;
+	u32			owner;
+	struct kdtls_session	*number_next;
 	bool			origin_handshake;
 	struct kdtls_origin	*origin;
 	const struct kdtls_carrier *carrier;

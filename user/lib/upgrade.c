@@ -314,8 +314,8 @@ static int install_member(struct kdtls_session *s, SSL *ssl,
 	if (err)
 		return err;
 	tx_numbers(t, keys, &both.tx);
-	return kdtls_member_install(member, old, &s->peer, &s->local, &both,
-				    &s->member_session);
+	return kdtls_member_install(member, old, s->owner, &s->peer, &s->local,
+				    &both, &s->member_session);
 }
 
 /* OpenSSL goes on, and will find again what it was about to end with. */

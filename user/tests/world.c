@@ -205,6 +205,8 @@ long ms(void)
 
 void turn(struct world *w)
 {
+	if (w->on_turn)
+		w->on_turn(w);
 	if (w->server)
 		kdtls_dispatch(w->server, 0);
 	if (w->proxy)

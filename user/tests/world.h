@@ -31,6 +31,7 @@ struct world {
 					   struct kdtls_session *s);
 	void			(*on_server_open)(struct world *w,
 						  struct kdtls_session *s);
+	void			(*on_turn)(struct world *w);
 	bool			echo_off;
 	struct proxy		*proxy;
 };
