@@ -333,10 +333,10 @@ static void check_window(void)
 	if (!SSL_is_init_finished(r.us->ssl))
 		return;
 	MUST(!kdtls_keys_derive(r.us->ssl, &keys));
-	kdtls_track_verify(r.us->track, keys);
+	kdtls_wire_verify(&r.us->track->wire, keys);
 	kdtls_keys_free(keys);
-	MUST(!r.us->track->n_candidates);
-	kdtls_track_window(r.us->track, &next, &bits);
+	MUST(!r.us->track->wire.n_candidates);
+	kdtls_wire_window(&r.us->track->wire, &next, &bits);
 	/* The peer's Finished is one record, and no number is made up. */
 	MUST(next > 0 && next <= r.sealed_next);
 	for (i = 0; i < r.messages; i++)

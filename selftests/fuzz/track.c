@@ -200,10 +200,10 @@ static void check_bounds(void)
 	size_t bytes = 0;
 	unsigned int i;
 
-	MUST(w.t->n_candidates <= KDTLS_CANDIDATES_MAX);
-	for (i = 0; i < w.t->n_candidates; i++)
-		bytes += w.t->candidates[i]->len;
-	MUST(bytes == w.t->candidate_bytes);
+	MUST(w.t->wire.n_candidates <= KDTLS_CANDIDATES_MAX);
+	for (i = 0; i < w.t->wire.n_candidates; i++)
+		bytes += w.t->wire.candidates[i]->len;
+	MUST(bytes == w.t->wire.candidate_bytes);
 	MUST(bytes <= KDTLS_CANDIDATES_BYTES);
 }
 
@@ -224,26 +224,26 @@ static void check_seen(const u8 *p, size_t len, unsigned int kept)
 		MUST(n == len || may_pass(p));
 		if (!has_epoch(p))
 			continue;
-		MUST(kept < w.t->n_candidates);
-		c = w.t->candidates[kept++];
+		MUST(kept < w.t->wire.n_candidates);
+		c = w.t->wire.candidates[kept++];
 		MUST(c->len == n && !memcmp(c->bytes, p, n));
 	}
-	MUST(kept == w.t->n_candidates);
+	MUST(kept == w.t->wire.n_candidates);
 }
 
 /* Is there no room for the record that OpenSSL was not shown? */
 static bool no_room(const u8 *p, size_t left)
 {
 	return left >= KDTLS_HEADER_LEN && has_epoch(p) &&
-	       (w.t->n_candidates == KDTLS_CANDIDATES_MAX ||
-		w.t->candidate_bytes + left > KDTLS_CANDIDATES_BYTES);
+	       (w.t->wire.n_candidates == KDTLS_CANDIDATES_MAX ||
+		w.t->wire.candidate_bytes + left > KDTLS_CANDIDATES_BYTES);
 }
 
 static void read_datagram(const struct datagram *d)
 {
 	BIO *bio = SSL_get_rbio(w.ssl);
-	unsigned int kept = w.t->n_candidates;
-	u64 dropped = w.t->dropped;
+	unsigned int kept = w.t->wire.n_candidates;
+	u64 dropped = w.t->wire.dropped;
 	size_t done = d->len;
 	u8 *p;
 	long ret;
@@ -260,7 +260,7 @@ static void read_datagram(const struct datagram *d)
 	MUST(!BIO_should_retry(bio) == !!done);
 	check_seen(p, done, kept);
 	check_bounds();
-	if (w.t->dropped != dropped)
+	if (w.t->wire.dropped != dropped)
 		MUST(no_room(p + done, d->len - done));
 	w.turn = true;
 	fuzz_free(p);
@@ -286,14 +286,14 @@ static void verify(void)
 	u64 next, bits;
 	unsigned int i;
 
-	for (i = 0; i < w.t->n_candidates; i++) {
-		s = genuine(w.t->candidates[i]);
+	for (i = 0; i < w.t->wire.n_candidates; i++) {
+		s = genuine(w.t->wire.candidates[i]);
 		if (s && !model_check(seen.m, s->seq))
 			model_commit(seen.m, s->seq);
 	}
-	kdtls_track_verify(w.t, &w.keys);
-	MUST(!w.t->n_candidates && !w.t->candidate_bytes);
-	kdtls_track_window(w.t, &next, &bits);
+	kdtls_wire_verify(&w.t->wire, &w.keys);
+	MUST(!w.t->wire.n_candidates && !w.t->wire.candidate_bytes);
+	kdtls_wire_window(&w.t->wire, &next, &bits);
 	MUST(next == seen.m->next);
 	for (i = 0; i < 64 && i < next; i++)
 		MUST((bits >> i & 1) ==
@@ -355,13 +355,13 @@ static void write_datagram(const struct datagram *d)
 		w.datagram = d->len;
 	fuzz_free(p);
 
-	MUST(w.t->wire_next == w.wire_next);
-	MUST(kdtls_get_be64(w.t->nonce) == w.nonce);
-	MUST(w.t->flight.next == w.flight_next);
-	MUST(w.t->flight.datagram == w.datagram);
-	MUST(w.t->flight.raw_len == w.flight_len);
+	MUST(w.t->wire.next == w.wire_next);
+	MUST(kdtls_get_be64(w.t->wire.nonce) == w.nonce);
+	MUST(w.t->wire.flight.next == w.flight_next);
+	MUST(w.t->wire.flight.datagram == w.datagram);
+	MUST(w.t->wire.flight.raw_len == w.flight_len);
 	MUST(!w.flight_len ||
-	     !memcmp(w.t->flight.raw, w.flight, w.flight_len));
+	     !memcmp(w.t->wire.flight.raw, w.flight, w.flight_len));
 }
 
 /* How much of the flight went out again. */
@@ -413,15 +413,15 @@ static void answer(void)
 
 	resent = 0;
 	finished = 0;
-	kdtls_flight_finished(&w.t->flight, message, sizeof(message));
-	w.t->flight.times = 0;
-	w.t->flight.expires = 2;
-	MUST(kdtls_flight_answer(&w.t->flight, &nowhere, 1) == 1);
+	kdtls_flight_finished(&w.t->wire.flight, message, sizeof(message));
+	w.t->wire.flight.times = 0;
+	w.t->wire.flight.expires = 2;
+	MUST(kdtls_flight_answer(&w.t->wire.flight, &nowhere, 1) == 1);
 	MUST(resent == w.flight_len);
 	MUST(finished == 1);
 	/* The numbers are others now. */
 	if (w.flight_len)
-		memcpy(w.flight, w.t->flight.raw, w.flight_len);
+		memcpy(w.flight, w.t->wire.flight.raw, w.flight_len);
 }
 
 /* ---- inputs ---- */

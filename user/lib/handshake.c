@@ -364,8 +364,8 @@ static void network_says(struct kdtls_session *s, int err)
 	if (err != -ECONNREFUSED || s->answered || !kdtls_connect_next(s))
 		return;
 	/* The same ClientHello for somebody else; without it, at the next timer. */
-	if (t && t->flight.raw_len)
-		kdtls_fallback_write(s, t->flight.raw, t->flight.raw_len);
+	if (t && t->wire.flight.raw_len)
+		kdtls_fallback_write(s, t->wire.flight.raw, t->wire.flight.raw_len);
 }
 
 static void answer(struct kdtls_session *s, const struct kdtls_rx *rx)

@@ -7,10 +7,7 @@
  * way out. They must agree at the handover; if they do not, a record sits in a
  * buffer of OpenSSL, sealed under a number that would be given out again.
  *
- * What was read is known from the BIO only, before anybody verified it. It is
- * kept until the keys are there. OpenSSL must never see a record of epoch 1
- * that was not kept, or it could be replayed to the kernel: a record for which
- * there is no room is cut off the datagram, which a network may do as well.
+ * What was read is known from the BIO only: see wire.c.
  */
 #include <pthread.h>
 #include <stdlib.h>
@@ -26,16 +23,6 @@
 
 static int ex_index = -1;
 static pthread_once_t ex_once = PTHREAD_ONCE_INIT;
-
-static void drop_candidates(struct kdtls_track *t)
-{
-	unsigned int i;
-
-	for (i = 0; i < t->n_candidates; i++)
-		free(t->candidates[i]);
-	t->n_candidates = 0;
-	t->candidate_bytes = 0;
-}
 
 /* OpenSSL's record layer has no other place for these: they are ours to take. */
 static void detach_bio(struct kdtls_track *t, BIO *bio)
@@ -61,9 +48,7 @@ static void track_free(struct kdtls_track *t)
 	if (!t)
 		return;
 	detach(t);
-	drop_candidates(t);
-	kdtls_flight_clear(&t->flight);
-	free(t->window);
+	kdtls_wire_clear(&t->wire);
 	free(t);
 }
 
@@ -121,77 +106,10 @@ static void on_message(int writing, int version, int type, const void *buf,
 		t->heard = true;
 	if (writing && type == SSL3_RT_HANDSHAKE && !t->counting && len &&
 	    p[0] == KDTLS_HS_FINISHED)
-		kdtls_flight_finished(&t->flight, p, len);
+		kdtls_flight_finished(&t->wire.flight, p, len);
 }
 
-/* ---- what goes out ---- */
-
-static void wrote_record(struct kdtls_track *t, const struct kdtls_record *rec,
-			 const u8 *p, size_t len)
-{
-	if (rec->epoch == 0 || rec->type == DTLS_CT_HANDSHAKE) {
-		if (t->turn)
-			kdtls_flight_restart(&t->flight);
-		t->turn = false;
-	}
-	if (rec->epoch == 0) {
-		kdtls_flight_keep(&t->flight, p, len);
-		return;
-	}
-	if (rec->seq < t->wire_next)
-		return;
-	t->wire_next = rec->seq + 1;
-	if (rec->len >= KDTLS_EXPLICIT_MAX)
-		memcpy(t->nonce, p + KDTLS_HEADER_LEN, KDTLS_EXPLICIT_MAX);
-}
-
-static void wrote(struct kdtls_track *t, const u8 *p, size_t len)
-{
-	struct kdtls_record rec;
-	size_t done = 0, n;
-
-	while (!kdtls_record_parse(&rec, p + done, (u32)(len - done))) {
-		n = (size_t)KDTLS_HEADER_LEN + rec.len;
-		wrote_record(t, &rec, p + done, n);
-		done += n;
-	}
-	if (len > t->flight.datagram)
-		t->flight.datagram = len;
-}
-
-/* ---- what comes in ---- */
-
-static bool keep_candidate(struct kdtls_track *t, const u8 *p, size_t len)
-{
-	struct kdtls_candidate *c;
-
-	if (t->n_candidates == KDTLS_CANDIDATES_MAX ||
-	    t->candidate_bytes + len > KDTLS_CANDIDATES_BYTES)
-		return false;
-	c = malloc(sizeof(*c) + len);
-	if (!c)
-		return false;
-	c->len = len;
-	memcpy(c->bytes, p, len);
-	t->candidates[t->n_candidates++] = c;
-	t->candidate_bytes += len;
-	return true;
-}
-
-/*
- * Make room. Once the key exchange is over, what does not verify never will.
- * Before, nothing can be told and nothing goes.
- */
-static bool make_room(struct kdtls_track *t)
-{
-	struct kdtls_keys *keys;
-
-	if (kdtls_keys_derive(t->ssl, &keys))
-		return false;
-	kdtls_track_verify(t, keys);
-	kdtls_keys_free(keys);
-	return true;
-}
+/* ---- what goes through the BIOs ---- */
 
 /*
  * Does OpenSSL take the record whole? Of one with a version or a length that it
@@ -208,29 +126,30 @@ static bool taken_whole(const struct kdtls_track *t,
 	       (rec->type == DTLS_CT_ALERT || !t->heard);
 }
 
-/* Returns how much of the datagram OpenSSL may see. */
-static size_t read_datagram(struct kdtls_track *t, const u8 *p, size_t len)
+static enum kdtls_taken taken(void *arg, const struct kdtls_record *rec)
 {
-	struct kdtls_record rec;
-	size_t done = 0, n;
+	const struct kdtls_track *t = arg;
 
-	t->turn = true;
-	while (!kdtls_record_parse(&rec, p + done, (u32)(len - done))) {
-		n = (size_t)KDTLS_HEADER_LEN + rec.len;
-		if (!taken_whole(t, &rec))
-			return done;
-		if (rec.epoch && !keep_candidate(t, p + done, n) &&
-		    !(make_room(t) && keep_candidate(t, p + done, n))) {
-			t->dropped++;
-			return done;
-		}
-		done += n;
-		/* What is behind the first message may be judged by another version. */
-		if (rec.version != SSL_version(t->ssl))
-			break;
-	}
-	return done;
+	if (!taken_whole(t, rec))
+		return KDTLS_CUT;
+	/* What is behind the first message may be judged by another version. */
+	return rec->version == SSL_version(t->ssl) ? KDTLS_WHOLE : KDTLS_LAST;
 }
+
+/* Before the end of the handshake its cipher suite can be that of an old session. */
+static int derive_keys(void *arg, struct kdtls_keys **keys)
+{
+	const struct kdtls_track *t = arg;
+	int err = kdtls_keys_derive(t->ssl, keys);
+
+	return err == -EOPNOTSUPP && !SSL_is_init_finished(t->ssl) ? -ENOTCONN :
+								     err;
+}
+
+static const struct kdtls_wire_ops wire_ops = {
+	.taken	= taken,
+	.keys	= derive_keys,
+};
 
 static long on_bio(BIO *bio, int oper, const char *argp, size_t len, int argi,
 		   long argl, int ret, size_t *processed)
@@ -244,9 +163,10 @@ static long on_bio(BIO *bio, int oper, const char *argp, size_t len, int argi,
 	 * and its nonce all the same.
 	 */
 	if (oper == BIO_CB_WRITE)
-		wrote(t, (const u8 *)argp, len);
+		kdtls_wire_wrote(&t->wire, (const u8 *)argp, len);
 	if (oper == (BIO_CB_READ | BIO_CB_RETURN) && ret > 0 && processed) {
-		*processed = read_datagram(t, (const u8 *)argp, *processed);
+		*processed = kdtls_wire_read(&t->wire, (const u8 *)argp,
+					     *processed);
 		if (!*processed) {
 			/* As if it had not come. */
 			BIO_set_retry_read(bio);
@@ -256,51 +176,14 @@ static long on_bio(BIO *bio, int oper, const char *argp, size_t len, int argi,
 	return ret;
 }
 
-/* ---- verification ---- */
-
-void kdtls_track_verify(struct kdtls_track *t, const struct kdtls_keys *keys)
-{
-	u8 *plain = malloc(DTLS_MAX_PLAINTEXT);
-	const struct kdtls_candidate *c;
-	struct kdtls_record rec;
-	unsigned int i;
-
-	/* Without memory all stays as it is: kept, and not yet verified. */
-	if (!plain)
-		return;
-	for (i = 0; i < t->n_candidates; i++) {
-		c = t->candidates[i];
-		if (kdtls_record_parse(&rec, c->bytes, (u32)c->len))
-			continue;
-		if (rec.epoch == 1 && rec.version == DTLS_1_2_VERSION &&
-		    kdtls_keys_open(keys->cipher, keys->rx_key, keys->rx_salt,
-				    c->bytes, c->len, plain) >= 0)
-			kdtls_window_commit(t->window, rec.seq);
-	}
-	drop_candidates(t);
-	OPENSSL_cleanse(plain, DTLS_MAX_PLAINTEXT);
-	free(plain);
-}
-
-void kdtls_track_window(struct kdtls_track *t, u64 *next, u64 *seen)
-{
-	u64 i;
-
-	*next = t->window->next;
-	*seen = 0;
-	for (i = 0; i < KDTLS_SEED_WINDOW && i < *next; i++)
-		if (kdtls_window_check(t->window, *next - 1 - i))
-			*seen |= 1ULL << i;
-}
-
 /* ---- the fallback's use ---- */
 
 void kdtls_track_count_only(struct kdtls_track *t)
 {
 	t->counting = true;
 	detach(t);
-	drop_candidates(t);
-	kdtls_flight_clear(&t->flight);
+	kdtls_wire_forget(&t->wire);
+	kdtls_flight_clear(&t->wire.flight);
 }
 
 void kdtls_track_opened(struct kdtls_track *t)
@@ -347,12 +230,10 @@ static struct kdtls_track *track_new(SSL *ssl)
 
 	if (!t)
 		return NULL;
-	t->window = malloc(kdtls_window_bytes(KDTLS_SEED_WINDOW));
-	if (!t->window) {
+	if (kdtls_wire_init(&t->wire, &wire_ops, t)) {
 		free(t);
 		return NULL;
 	}
-	kdtls_window_init(t->window, KDTLS_SEED_WINDOW, 0, 0);
 	t->ssl = ssl;
 	t->rbio = SSL_get_rbio(ssl);
 	t->wbio = SSL_get_wbio(ssl);

@@ -8,22 +8,16 @@
  * that it holds. Asking can make it write, so only then is the next record's
  * number taken, and with it the right to seal. Last, OpenSSL loses its way out.
  */
-#include <netinet/in.h>
-#include <stdio.h>
 #include <stdlib.h>
-#include <sys/stat.h>
-#include <sys/socket.h>
 
 #include <openssl/bio.h>
 #include <openssl/err.h>
 #include <openssl/ssl.h>
 
 #include "bio.h"
-#include "clock.h"
-#include "install.h"
+#include "handover.h"
 #include "log.h"
 #include "member.h"
-#include "session.h"
 #include "track.h"
 
 /* ---- what can be refused ---- */
@@ -35,11 +29,11 @@ static int check_flushed(const struct kdtls_track *t)
 		return kdtls_fail(-EPROTONOSUPPORT,
 				  "OpenSSL seals in epoch %u: only the first handshake of a connection can be handed over",
 				  t->head_epoch);
-	if (t->head_next != t->wire_next)
+	if (t->head_next != t->wire.next)
 		return kdtls_fail(-EAGAIN,
 				  "OpenSSL sealed record %llu and wrote up to %llu: finish the pending SSL_write() and try again",
 				  (unsigned long long)t->head_next - 1,
-				  (unsigned long long)t->wire_next - 1);
+				  (unsigned long long)t->wire.next - 1);
 	return 0;
 }
 
@@ -58,88 +52,27 @@ static int check_ssl(SSL *ssl)
 		return kdtls_fail(-EINVAL, "the connection's BIOs were replaced after kdtls_track(): its records were not seen");
 	if (SSL_get_shutdown(ssl))
 		return kdtls_fail(-EPIPE, "the session is being closed");
-	if (!kdtls_keys_cipher(ssl))
+	if (!kdtls_keys_cipher(ssl) || t->wire.hopeless)
 		return kdtls_fail(-EOPNOTSUPP, "kdtls does not have %s: use an AES-GCM, AES-CCM, AES-128-CCM_8 or ChaCha20-Poly1305 suite",
 				  SSL_get_cipher_name(ssl));
 	return check_flushed(t);
 }
 
-/* Two descriptors of one socket? */
-static bool same_socket(int a, int b)
-{
-	struct stat sa, sb;
-
-	return a == b || (!fstat(a, &sa) && !fstat(b, &sb) &&
-			  sa.st_dev == sb.st_dev && sa.st_ino == sb.st_ino);
-}
-
 static int check_fd(SSL *ssl, int fd)
 {
 	BIO *wbio = SSL_get_wbio(ssl);
-	struct sockaddr_storage peer;
-	socklen_t len = sizeof(int);
-	int protocol = 0;
+	int err = kdtls_handover_socket(fd);
 
-	if (getsockopt(fd, SOL_SOCKET, SO_PROTOCOL, &protocol, &len))
-		return kdtls_fail(-errno, "descriptor %d is no socket: %s", fd,
-				  strerror(errno));
-	if (protocol != IPPROTO_UDP)
-		return kdtls_fail(-EPROTONOSUPPORT, "descriptor %d is not a UDP socket",
-				  fd);
-	len = sizeof(peer);
-	if (getpeername(fd, (struct sockaddr *)&peer, &len))
-		return kdtls_fail(-ENOTCONN, "the socket is not connected: connect() it to the peer first");
+	if (err)
+		return err;
 	if (BIO_method_type(wbio) & BIO_TYPE_DESCRIPTOR &&
-	    !same_socket(BIO_get_fd(wbio, NULL), fd))
+	    !kdtls_handover_same(BIO_get_fd(wbio, NULL), fd))
 		return kdtls_fail(-EBADF, "the connection writes to descriptor %d, not to %d",
 				  (int)BIO_get_fd(wbio, NULL), fd);
 	return 0;
 }
 
 /* ---- the steps ---- */
-
-static int rx_numbers(struct kdtls_track *t, const struct kdtls_keys *keys,
-		      unsigned int window, struct kdtls_numbers *numbers)
-{
-	memset(numbers, 0, sizeof(*numbers));
-	numbers->epoch = 1;
-	numbers->window = (u16)window;
-	kdtls_track_verify(t, keys);
-	/* Unverified is unseen, and unseen could be opened twice. */
-	if (t->n_candidates)
-		return kdtls_fail(-ENOMEM, "no memory to verify what was received");
-	kdtls_track_window(t, &numbers->seq, &numbers->seen);
-	return 0;
-}
-
-static void tx_numbers(const struct kdtls_track *t,
-		       const struct kdtls_keys *keys,
-		       struct kdtls_numbers *numbers)
-{
-	memset(numbers, 0, sizeof(*numbers));
-	numbers->epoch = 1;
-	numbers->seq = t->head_next;
-	if (keys->cipher->explicit_len)
-		numbers->nonce = kdtls_get_be64(t->nonce) + 1;
-}
-
-static int install_rx(struct kdtls_track *t, int fd,
-		      const struct kdtls_keys *keys, unsigned int window)
-{
-	struct kdtls_numbers numbers;
-	int err = rx_numbers(t, keys, window, &numbers);
-
-	return err ? err : kdtls_install_keys(fd, DTLS_RX, keys, &numbers);
-}
-
-static int install_tx(struct kdtls_track *t, int fd,
-		      const struct kdtls_keys *keys)
-{
-	struct kdtls_numbers numbers;
-
-	tx_numbers(t, keys, &numbers);
-	return kdtls_install_keys(fd, DTLS_TX, keys, &numbers);
-}
 
 /* Why OpenSSL has no more data: 0 if it just has none. */
 static int drain_end(SSL *ssl, int ret)
@@ -181,12 +114,9 @@ static void keep_flight(struct kdtls_session *s, SSL *ssl,
 {
 	if (!!SSL_is_server(ssl) == !!SSL_session_reused(ssl))
 		return;
-	s->flight = t->flight;
-	memset(&t->flight, 0, sizeof(t->flight));
-	if (s->flight.next < t->head_next0)
-		s->flight.next = t->head_next0;
-	s->flight.expires = kdtls_now_ms() +
-			    (flight_ms ? flight_ms : KDTLS_FLIGHT_MS);
+	if (t->wire.flight.next < t->head_next0)
+		t->wire.flight.next = t->head_next0;
+	kdtls_handover_flight(s, &t->wire, flight_ms);
 }
 
 /* What the steps need and must not fail for in their middle. */
@@ -232,15 +162,6 @@ static void silence(SSL *ssl, struct tools *tools)
 	SSL_set_shutdown(ssl, SSL_SENT_SHUTDOWN | SSL_RECEIVED_SHUTDOWN);
 }
 
-static int lost(int err)
-{
-	char why[256];
-
-	snprintf(why, sizeof(why), "%s", kdtls_last_error());
-	return kdtls_fail(-ENOTRECOVERABLE, "the handover failed half-way (%s: %s): close the session and open a new one",
-			  strerror(-err), why);
-}
-
 /* The kernel has the receiving key. What fails now cannot be taken back. */
 static int second_half(struct kdtls_session *s, SSL *ssl, int fd,
 		       struct kdtls_track *t, struct tools *tools,
@@ -254,11 +175,12 @@ static int second_half(struct kdtls_session *s, SSL *ssl, int fd,
 	if (!err)
 		err = check_flushed(t);
 	if (!err)
-		err = install_tx(t, fd, tools->keys);
+		err = kdtls_handover_tx(&t->wire, fd, tools->keys,
+					t->head_next);
 	if (!err)
 		keep_flight(s, ssl, t, flight_ms);
 	silence(ssl, tools);
-	return err ? lost(err) : 0;
+	return err ? kdtls_handover_lost(err) : 0;
 }
 
 int kdtls_handover(struct kdtls_session *s, SSL *ssl, int fd,
@@ -274,16 +196,13 @@ int kdtls_handover(struct kdtls_session *s, SSL *ssl, int fd,
 	err = check_fd(ssl, fd);
 	if (err)
 		return err;
-	err = kdtls_install_attach(fd);
-	if (err)
-		return err;
-	err = kdtls_install_options(fd);
+	err = kdtls_handover_attach(fd);
 	if (err)
 		return err;
 	err = tools_make(&tools, ssl);
 	if (err)
 		goto out;
-	err = install_rx(t, fd, tools.keys, window);
+	err = kdtls_handover_rx(&t->wire, fd, tools.keys, window);
 	if (err)
 		goto out;
 	err = second_half(s, ssl, fd, t, &tools, flight_ms);
@@ -310,10 +229,11 @@ static int install_member(struct kdtls_session *s, SSL *ssl,
 	if (!err)
 		err = check_flushed(t);
 	if (!err)
-		err = rx_numbers(t, keys, window, &both.rx);
+		err = kdtls_handover_rx_numbers(&t->wire, keys, window,
+						&both.rx);
 	if (err)
 		return err;
-	tx_numbers(t, keys, &both.tx);
+	kdtls_handover_tx_numbers(&t->wire, keys, t->head_next, &both.tx);
 	return kdtls_member_install(member, old, s->owner, &s->peer, &s->local,
 				    &both, &s->member_session);
 }
@@ -372,51 +292,22 @@ static void hold_bios(struct kdtls_session *s, SSL *ssl)
 		BIO_up_ref(s->held[i]);
 }
 
-static void addresses(struct kdtls_session *s)
-{
-	socklen_t len = sizeof(s->peer);
-
-	getpeername(s->fd, (struct sockaddr *)&s->peer, &len);
-	len = sizeof(s->local);
-	getsockname(s->fd, (struct sockaddr *)&s->local, &len);
-}
-
-static int read_opts(struct kdtls_upgrade_opts *o,
-		     const struct kdtls_upgrade_opts *opts)
-{
-	memset(o, 0, sizeof(*o));
-	if (!opts)
-		return 0;
-	if (opts->size < sizeof(opts->size) || opts->size > sizeof(*o))
-		return kdtls_fail(-EINVAL, "struct kdtls_upgrade_opts has a size of %zu: set it to sizeof(struct kdtls_upgrade_opts)",
-				  opts->size);
-	memcpy(o, opts, opts->size);
-	if (o->flags & ~KDTLS_UPGRADE_OWN_FD)
-		return kdtls_fail(-EINVAL, "unknown flags %#x", o->flags);
-	if (o->window && (o->window < DTLS_WINDOW_MIN ||
-			  o->window > DTLS_WINDOW_MAX))
-		return kdtls_fail(-EINVAL, "window is %u: it must be %u to %u",
-				  o->window, DTLS_WINDOW_MIN, DTLS_WINDOW_MAX);
-	return 0;
-}
-
 int kdtls_upgrade(SSL *ssl, int fd, const struct kdtls_upgrade_opts *opts,
 		  struct kdtls_session **out)
 {
 	struct kdtls_upgrade_opts o;
 	struct kdtls_session *s;
-	int err = read_opts(&o, opts);
+	int err = kdtls_handover_opts(&o, opts);
 
 	if (err)
 		return err;
 	err = check_ssl(ssl);
 	if (err)
 		return err;
-	s = kdtls_session_new(fd, false);
+	s = kdtls_handover_session(fd);
 	if (!s)
 		return kdtls_fail(-ENOMEM, "no memory for the session");
 	hold_bios(s, ssl);
-	addresses(s);
 	s->server = SSL_is_server(ssl);
 	s->overhead = kdtls_overhead(kdtls_keys_cipher(ssl));
 	kdtls_session_describe(s, ssl);
@@ -425,14 +316,11 @@ int kdtls_upgrade(SSL *ssl, int fd, const struct kdtls_upgrade_opts *opts,
 		kdtls_session_free(s);
 		return err;
 	}
-	s->own_fd = o.flags & KDTLS_UPGRADE_OWN_FD;
+	kdtls_handover_done(s, o.flags);
 	if (s->own_fd) {
 		BIO_set_close(s->held[0], BIO_NOCLOSE);
 		BIO_set_close(s->held[1], BIO_NOCLOSE);
 	}
-	s->carrier = &kdtls_carrier_kernel;
-	s->offloaded = true;
-	s->state = KDTLS_SESSION_OPEN;
 	kdtls_untrack(ssl);
 	*out = s;
 	return 0;

@@ -61,10 +61,10 @@ static void sealed_is_taken(struct side *from, struct side *to)
 	size_t n;
 
 	NEED(!kdtls_keys_derive(from->ssl, &k));
-	CHECK_EQ(t->head_next, t->wire_next);
+	CHECK_EQ(t->head_next, t->wire.next);
 	n = pair_seal(k->cipher, k->tx_key, k->tx_salt,
 		      DTLS_CT_APPLICATION_DATA, t->head_next,
-		      kdtls_get_be64(t->nonce) + 1, text, sizeof(text), rec);
+		      kdtls_get_be64(t->wire.nonce) + 1, text, sizeof(text), rec);
 	kdtls_queue_clear(&to->inbox);
 	kdtls_queue_put(&to->inbox, rec, n);
 	pair_feed(to);
@@ -92,12 +92,12 @@ static void nonce_continues(struct side *side)
 
 	if (!c->explicit_len)
 		return;
-	before = kdtls_get_be64(side->track->nonce);
+	before = kdtls_get_be64(side->track->wire.nonce);
 	seq = side->track->head_next;
 	SSL_write(side->ssl, "x", 1);
 	CHECK_EQ(side->track->head_next, seq + 1);
-	CHECK_EQ(kdtls_get_be64(side->track->nonce), before + 1);
-	CHECK(!memcmp(side->track->nonce, side->last + KDTLS_HEADER_LEN, 8));
+	CHECK_EQ(kdtls_get_be64(side->track->wire.nonce), before + 1);
+	CHECK(!memcmp(side->track->wire.nonce, side->last + KDTLS_HEADER_LEN, 8));
 }
 
 static void suite(const char *list, const char *kind, u16 type)

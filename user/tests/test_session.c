@@ -1043,7 +1043,7 @@ static void upgrade_seeds_window(void)
 		SSL_write(o.ssl[0], "data", 4);
 	for (i = 0; i < 100 && SSL_read(o.ssl[1], buf, sizeof(buf)) != 4; i++)
 		usleep(1000);
-	nonce = kdtls_get_be64(kdtls_track_get(o.ssl[1])->nonce);
+	nonce = kdtls_get_be64(kdtls_track_get(o.ssl[1])->wire.nonce);
 	CHECK_EQ(kdtls_upgrade(o.ssl[1], o.fd[1], NULL, &s), 0);
 	if (s && !have_kernel) {
 		CHECK_EQ(fake_seen.tx_nonce, nonce + 1);

@@ -43,11 +43,11 @@ static bool lose_client_finished(struct pair *p, struct side *from,
 static void next_number(struct side *side, struct side *peer, u64 want)
 {
 	struct kdtls_record rec;
-	u64 nonce = kdtls_get_be64(side->track->nonce);
+	u64 nonce = kdtls_get_be64(side->track->wire.nonce);
 	char got[8];
 
 	CHECK_EQ(side->track->head_next, want);
-	CHECK_EQ(side->track->wire_next, want);
+	CHECK_EQ(side->track->wire.next, want);
 	CHECK_EQ(side->track->head_epoch, 1);
 	SSL_write(side->ssl, "probe", 5);
 	CHECK(!kdtls_record_parse(&rec, side->last, (u32)side->last_len));
@@ -137,7 +137,7 @@ static void flight_is_whole(void)
 	p.deliver = lose_server_finished;
 	p.budget = 2;
 	CHECK(pair_handshake(&p));
-	f = &p.server.track->flight;
+	f = &p.server.track->wire.flight;
 	for (at = 0; !kdtls_record_parse(&rec, f->raw + at,
 					 (u32)(f->raw_len - at));
 	     at += KDTLS_HEADER_LEN + rec.len) {
@@ -173,7 +173,7 @@ static void flight_is_rationed(void)
 	pair_init(&p, SUITE, "RSA");
 	pair_connect(&p, NULL);
 	CHECK(pair_handshake(&p));
-	f = &p.server.track->flight;
+	f = &p.server.track->wire.flight;
 	f->expires = 1000000;
 	/* No socket: that it tried is enough. */
 	CHECK_EQ(kdtls_flight_answer(f, &nowhere, 1000), -EBADF);
@@ -194,8 +194,8 @@ static void window_of(struct side *side, u64 *next, u64 *seen)
 	struct kdtls_keys *k = NULL;
 
 	NEED(!kdtls_keys_derive(side->ssl, &k));
-	kdtls_track_verify(side->track, k);
-	kdtls_track_window(side->track, next, seen);
+	kdtls_wire_verify(&side->track->wire, k);
+	kdtls_wire_window(&side->track->wire, next, seen);
 	kdtls_keys_free(k);
 }
 
@@ -261,7 +261,7 @@ static void forge_with(const char *suite, const char *kind)
 	kdtls_queue_put(&p.server.inbox, rec,
 			pair_forge(rec, DTLS_CT_APPLICATION_DATA, 77777, 32));
 	pair_step(&p.server);
-	CHECK(p.server.track->n_candidates > 1);
+	CHECK(p.server.track->wire.n_candidates > 1);
 	window_of(&p.server, &next, &seen);
 	CHECK_EQ(next, 1);
 	CHECK_EQ(seen, 1);
@@ -299,10 +299,10 @@ static void forgeries_are_no_errors(void)
 		CHECK_EQ(SSL_get_error(p.server.ssl, n), SSL_ERROR_WANT_READ);
 	}
 	CHECK(!kdtls_keys_derive(p.server.ssl, &k));
-	CHECK(p.server.track->n_candidates > 0);
+	CHECK(p.server.track->wire.n_candidates > 0);
 	ERR_clear_error();
 	if (k)
-		kdtls_track_verify(p.server.track, k);
+		kdtls_wire_verify(&p.server.track->wire, k);
 	CHECK_EQ(ERR_peek_error(), 0);
 	kdtls_keys_free(k);
 	pair_free(&p);
@@ -380,9 +380,9 @@ static void flood_does_not_lose_the_window(void)
 				pair_forge(rec, DTLS_CT_HANDSHAKE,
 					   (u64)i * 1000, 48));
 		pair_step(&p.server);
-		CHECK(p.server.track->n_candidates <= KDTLS_CANDIDATES_MAX);
+		CHECK(p.server.track->wire.n_candidates <= KDTLS_CANDIDATES_MAX);
 	}
-	CHECK(p.server.track->dropped > 0);
+	CHECK(p.server.track->wire.dropped > 0);
 	CHECK(pair_handshake(&p));
 	window_of(&p.server, &next, &seen);
 	/* The client may have had to repeat its Finished. */
@@ -407,8 +407,8 @@ static void long_use_stays_bounded(void)
 		pair_feed(&p.server);
 		CHECK_EQ(SSL_read(p.server.ssl, got, sizeof(got)), 4);
 	}
-	CHECK(p.server.track->n_candidates <= KDTLS_CANDIDATES_MAX);
-	CHECK_EQ(p.server.track->dropped, 0);
+	CHECK(p.server.track->wire.n_candidates <= KDTLS_CANDIDATES_MAX);
+	CHECK_EQ(p.server.track->wire.dropped, 0);
 	window_of(&p.server, &next, &seen);
 	CHECK_EQ(next, 1001);
 	CHECK(seen == ~0ULL);
@@ -469,12 +469,23 @@ static void foreign_cipher(void)
 {
 	struct kdtls_session *s = NULL;
 	struct pair p;
+	char got[64];
+	int i;
 
 	pair_init(&p, "ECDHE-RSA-AES128-SHA256", "RSA");
 	pair_connect(&p, NULL);
 	CHECK(pair_handshake(&p));
 	CHECK_EQ(kdtls_upgrade(p.server.ssl, 0, NULL, &s), -EOPNOTSUPP);
 	CHECK(strstr(kdtls_last_error(), "ECDHE-RSA-AES128-SHA256"));
+
+	/* And is of use all the same, for as long as one likes. */
+	for (i = 0; i < 3 * KDTLS_CANDIDATES_MAX; i++) {
+		SSL_write(p.client.ssl, "data", 4);
+		pair_feed(&p.server);
+		CHECK_EQ(SSL_read(p.server.ssl, got, sizeof(got)), 4);
+	}
+	CHECK(p.server.track->wire.hopeless);
+	CHECK_EQ(kdtls_upgrade(p.server.ssl, 0, NULL, &s), -EOPNOTSUPP);
 	pair_free(&p);
 }
 
