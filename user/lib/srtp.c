@@ -74,12 +74,18 @@ int kdtls_srtp_setup(const char *list, SSL_CTX *ctx)
 	return 0;
 }
 
+const struct kdtls_srtp_profile *kdtls_srtp_find(const char *name)
+{
+	size_t i = name ? find(name, strlen(name)) : PROFILES;
+
+	return i < PROFILES ? &profiles[i] : NULL;
+}
+
 const struct kdtls_srtp_profile *kdtls_srtp_agreed(SSL *ssl)
 {
 	const SRTP_PROTECTION_PROFILE *p = SSL_get_selected_srtp_profile(ssl);
-	size_t i = p ? find(p->name, strlen(p->name)) : PROFILES;
 
-	return i < PROFILES ? &profiles[i] : NULL;
+	return kdtls_srtp_find(p ? p->name : NULL);
 }
 
 /* Both keys, then both salts; the client's first. */

@@ -24,6 +24,9 @@ struct kdtls_srtp_profile {
 /* Have an SSL_CTX offer, or accept, the profiles of a list that was checked. */
 int kdtls_srtp_setup(const char *profiles, SSL_CTX *ctx);
 
+/* The profile of a name, or NULL; of NULL, too. */
+const struct kdtls_srtp_profile *kdtls_srtp_find(const char *name);
+
 /* What a handshake agreed on, or NULL. */
 const struct kdtls_srtp_profile *kdtls_srtp_agreed(SSL *ssl);
 

@@ -48,7 +48,7 @@ struct opened {
 };
 
 struct fake_seen fake_seen;
-int fake_fail_rx, fake_fail_tx;
+int fake_fail_rx, fake_fail_tx, fake_fail_send;
 void (*fake_before_connect)(int fd);
 
 static struct fake *fakes[MAX_FD];
@@ -254,7 +254,12 @@ ssize_t __wrap_send(int fd, const void *buf, size_t len, int flags)
 	struct iovec iov = { .iov_base = (void *)buf, .iov_len = len };
 	const struct msghdr msg = { .msg_iov = &iov, .msg_iovlen = 1 };
 	struct fake *f = get(fd);
+	int err = fake_fail_send;
 
+	if (err) {
+		fake_fail_send = 0;
+		return fail(err);
+	}
 	if (!f || !f->one.tx.cipher)
 		return __real_send(fd, buf, len, flags);
 	if (f->one.peer_closed)

@@ -28,4 +28,7 @@ extern void (*fake_before_connect)(int fd);
 /* Make the next install fail with an errno value. */
 extern int fake_fail_rx, fake_fail_tx;
 
+/* And the next send(), also when the kernel is not pretended. */
+extern int fake_fail_send;
+
 #endif /* KDTLS_TEST_FAKE_KERNEL_H */

@@ -61,6 +61,23 @@ void pki_use(SSL_CTX *ctx, const char *kind)
 	SSL_CTX_use_PrivateKey(ctx, id->key);
 }
 
+size_t pki_pem(const char *kind, char *buf, size_t size)
+{
+	BIO *out = BIO_new(BIO_s_mem());
+	size_t n;
+	char *p;
+
+	PEM_write_bio_X509(out, get(kind)->cert);
+	PEM_write_bio_PrivateKey(out, get(kind)->key, NULL, NULL, 0, NULL,
+				 NULL);
+	n = (size_t)BIO_get_mem_data(out, &p);
+	if (n > size)
+		n = 0;
+	memcpy(buf, p, n);
+	BIO_free(out);
+	return n;
+}
+
 static void cert_pem(struct kdtls_config *config, const char *kind,
 		     int (*set)(struct kdtls_config *config, const void *pem,
 				size_t len))

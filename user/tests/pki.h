@@ -12,6 +12,9 @@
 /* An identity of the given kind, "EC" or "RSA", in an SSL_CTX. */
 void pki_use(SSL_CTX *ctx, const char *kind);
 
+/* The same in PEM, certificate and key. Returns its size, 0 without room. */
+size_t pki_pem(const char *kind, char *buf, size_t size);
+
 /* The EC identity in a configuration. */
 void pki_config(struct kdtls_config *config);
 
