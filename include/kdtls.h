@@ -287,6 +287,15 @@ int kdtls_config_set_verify(struct kdtls_config *config,
 int kdtls_config_set_server_name(struct kdtls_config *config, const char *name);
 
 /*
+ * The address and port that a client's sockets are bound to; NULL for any, of either.
+ * A name or an address, and a port number or a service name, looked up when a
+ * session is opened; addresses of the server in another family are left out. With a
+ * port there can be one session at a time: the next fails with -EADDRINUSE.
+ */
+int kdtls_config_set_bind(struct kdtls_config *config, const char *host,
+			  const char *service);
+
+/*
  * An OpenSSL cipher list; NULL for the AEAD suites that kdtls has, those with a
  * tag of 8 bytes (CCM_8) excepted. With pre-shared keys these are the suites for
  * them, and for a server that has a certificate both kinds.

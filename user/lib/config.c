@@ -52,6 +52,8 @@ void kdtls_config_free(struct kdtls_config *config)
 	pem_clear(&config->key);
 	pem_clear(&config->ca);
 	free(config->server_name);
+	free(config->bind_host);
+	free(config->bind_service);
 	free(config->ciphers);
 	free(config->alpn);
 	free(config->keylog_path);
@@ -188,6 +190,18 @@ int kdtls_config_set_offload(struct kdtls_config *config,
 int kdtls_config_set_server_name(struct kdtls_config *config, const char *name)
 {
 	return kdtls_config_string(config, &config->server_name, name);
+}
+
+int kdtls_config_set_bind(struct kdtls_config *config, const char *host,
+			  const char *service)
+{
+	int err;
+
+	if ((host && !*host) || (service && !*service))
+		return kdtls_fail(-EINVAL, "an empty local address or port: NULL is for any");
+	err = kdtls_config_string(config, &config->bind_host, host);
+	return err ? err : kdtls_config_string(config, &config->bind_service,
+					       service);
 }
 
 int kdtls_config_set_ciphers(struct kdtls_config *config, const char *list)

@@ -31,6 +31,8 @@ struct kdtls_config {
 	enum kdtls_verify	verify;
 	enum kdtls_offload	offload;
 	char			*server_name;
+	char			*bind_host;
+	char			*bind_service;
 	char			*ciphers;
 	u8			*alpn;		/* as on the wire */
 	size_t			alpn_len;

@@ -2,6 +2,7 @@
 /* Client sessions. */
 #include <arpa/inet.h>
 #include <netdb.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -17,19 +18,83 @@
 /* A server that has more addresses than these has one that works among them. */
 #define ADDRESSES_MAX 8
 
-static int connected_socket(const struct sockaddr_storage *peer)
+static bool is_mapped(const struct sockaddr_storage *ss)
+{
+	return IN6_IS_ADDR_V4MAPPED(&((const struct sockaddr_in6 *)ss)->sin6_addr);
+}
+
+/* Bind to the address of ours that the configuration wants, in the peer's family. */
+static int bind_local(const struct kdtls_config *config, int fd,
+		      const struct sockaddr_storage *peer)
+{
+	const char *host = config->bind_host, *service = config->bind_service;
+	struct addrinfo hints = {
+		.ai_flags = AI_PASSIVE,
+		.ai_family = peer->ss_family,
+		.ai_socktype = SOCK_DGRAM,
+	};
+	struct addrinfo *ai;
+	int on = 1, err;
+
+	if (!host && !service)
+		return 0;
+	err = getaddrinfo(host, service ? service : "0", &hints, &ai);
+	if (err)
+		return kdtls_fail(-EADDRNOTAVAIL, "the local address %s port %s: %s",
+				  host ? host : "*", service ? service : "*",
+				  gai_strerror(err));
+	/* The same port of IPv4 is left to a session that needs it. */
+	if (peer->ss_family == AF_INET6 && !is_mapped(peer))
+		setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof(on));
+	err = bind(fd, ai->ai_addr, ai->ai_addrlen) ? -errno : 0;
+	freeaddrinfo(ai);
+	if (err)
+		return kdtls_fail(err, "cannot bind to the local address %s port %s: %s",
+				  host ? host : "*", service ? service : "*",
+				  strerror(-err));
+	return 0;
+}
+
+static int connect_to(int fd, const struct sockaddr_storage *peer)
+{
+	if (connect(fd, (const struct sockaddr *)peer, kdtls_io_addrlen(peer)))
+		return kdtls_fail(-errno, "%s", strerror(errno));
+	return 0;
+}
+
+static int connected_socket(const struct kdtls_config *config,
+			    const struct sockaddr_storage *peer)
 {
 	int fd = socket(peer->ss_family,
 			SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	int err;
 
 	if (fd < 0)
-		return -errno;
-	if (!connect(fd, (const struct sockaddr *)peer, kdtls_io_addrlen(peer)))
+		return kdtls_fail(-errno, "socket: %s", strerror(errno));
+	err = bind_local(config, fd, peer);
+	if (!err)
+		err = connect_to(fd, peer);
+	if (!err)
 		return fd;
-	err = -errno;
 	close(fd);
 	return err;
+}
+
+/* A port of ours can be bound only once: the socket that has it goes on. */
+static int next_socket(struct kdtls_session *s,
+		       const struct sockaddr_storage *peer)
+{
+	const struct sockaddr none = { .sa_family = AF_UNSPEC };
+	int err;
+
+	if (!s->ep->config->bind_service ||
+	    s->local.ss_family != peer->ss_family)
+		return connected_socket(s->ep->config, peer);
+	/* So that our address is chosen anew. */
+	if (connect(s->fd, &none, sizeof(none)))
+		return -errno;
+	err = connect_to(s->fd, peer);
+	return err ? err : s->fd;
 }
 
 /* Returns how many addresses there are, or a negative errno value. */
@@ -68,18 +133,19 @@ bool kdtls_connect_next(struct kdtls_session *s)
 	int fd = -1;
 
 	while (s->n_more && fd < 0) {
-		fd = connected_socket(s->more);
+		fd = next_socket(s, s->more);
 		s->n_more--;
 		memmove(s->more, s->more + 1, s->n_more * sizeof(*s->more));
 	}
 	if (fd < 0)
 		return false;
-	if (kdtls_endpoint_watch(s->ep, fd, &s->source)) {
+	if (fd != s->fd && kdtls_endpoint_watch(s->ep, fd, &s->source)) {
 		close(fd);
 		return false;
 	}
 	/* Closing takes the old one out of the epoll. */
-	close(s->fd);
+	if (fd != s->fd)
+		close(s->fd);
 	s->fd = fd;
 	s->io_err = 0;
 	addresses(s);
@@ -143,14 +209,17 @@ static int client_session(struct kdtls_endpoint *ep, const char *host,
 	int n = look_up(host, service, peers);
 	int fd = -EADDRNOTAVAIL, i, err;
 	struct kdtls_session *s;
+	char why[256];
 
 	if (n < 0)
 		return n;
 	for (i = 0; i < n && fd < 0; i++)
-		fd = connected_socket(&peers[i]);
-	if (fd < 0)
+		fd = connected_socket(ep->config, &peers[i]);
+	if (fd < 0) {
+		snprintf(why, sizeof(why), "%s", kdtls_last_error());
 		return kdtls_fail(fd, "cannot reach %s port %s: %s", host,
-				  service, strerror(-fd));
+				  service, why);
+	}
 	s = kdtls_session_new(fd, true);
 	if (!s) {
 		close(fd);

@@ -47,6 +47,10 @@ help()
 wrong_usage()
 {
 	wrong connect --psk-identity alice 127.0.0.1:1
+	wrong connect --bind '' 127.0.0.1:1
+	wrong connect --bind : 127.0.0.1:1
+	wrong connect --bind 127.0.0.1: 127.0.0.1:1
+	wrong connect --bind '[::1]1' 127.0.0.1:1
 	wrong echo-server --psk-hint home
 	wrong echo-server --no-tickets --ticket-keys keys
 	wrong echo-server --session-cache 1000001
@@ -123,6 +127,26 @@ lists()
 	result $? 'an SRTP profile that there is not'
 }
 
+# "binds BIND HOST WORDS": it is told in these words that it cannot connect so.
+binds()
+{
+	local out
+
+	out=$("$kdtls" connect --insecure --bind "$1" "$2" 2>&1 </dev/null)
+	[[ $? == 1 && $out == *"$3"* ]]
+	result $? "connect --bind $1 $2"
+}
+
+local_addresses()
+{
+	binds 192.0.2.1 127.0.0.1:1 'bind to the local address 192.0.2.1 port *'
+	binds 192.0.2.1:77 127.0.0.1:1 'bind to the local address 192.0.2.1 port 77'
+	binds '[2001:db8::1]:77' '[::1]:1' 'bind to the local address 2001:db8::1 port 77'
+	binds '[2001:db8::1]' '[::1]:1' 'bind to the local address 2001:db8::1 port *'
+	binds 2001:db8::1 '[::1]:1' 'bind to the local address 2001:db8::1 port *'
+	binds :nonsense 127.0.0.1:1 'the local address * port nonsense'
+}
+
 key_files()
 {
 	refuses_keys 'line 1: it is not IDENTITY:KEY' 'alice\n'
@@ -177,6 +201,7 @@ echo "TAP version 13"
 help
 wrong_usage
 lists
+local_addresses
 key_files
 completion
 echo "1..$tests"

@@ -23,6 +23,7 @@ static const char usage[] =
 "  --one-way             expect no echoes (the server runs with --sink)\n"
 "  --insecure            do not verify the server's certificate\n"
 "  --server-name NAME    name to ask for and to verify; default HOST\n"
+"  --bind ADDRESS[:PORT] the address, and the port, to connect from\n"
 "  --session-file FILE   resume the session in FILE if there is one, and keep\n"
 "                        the new one there; it is as secret as a key\n"
 "  --psk-identity ID     whose key of --psk-file to use; default: the first\n";
@@ -41,6 +42,8 @@ struct client {
 	struct common		common;
 	char			*target;
 	const char		*server_name;
+	char			*bind_host;
+	char			*bind_port;
 	const char		*psk_identity;
 	const char		*session_file;
 	bool			insecure;
@@ -60,7 +63,7 @@ struct client {
 
 enum { OPT_COUNT = OPT_OWN, OPT_BENCH, OPT_SIZE, OPT_TRAIN, OPT_OUTSTANDING,
 	OPT_ONE_WAY, OPT_INSECURE, OPT_SERVER_NAME,
-	OPT_PSK_IDENTITY, OPT_SESSION_FILE };
+	OPT_PSK_IDENTITY, OPT_SESSION_FILE, OPT_BIND };
 
 static const struct option options[] = {
 	COMMON_OPTIONS,
@@ -74,10 +77,32 @@ static const struct option options[] = {
 	{ "server-name", required_argument, NULL, OPT_SERVER_NAME },
 	{ "psk-identity", required_argument, NULL, OPT_PSK_IDENTITY },
 	{ "session-file", required_argument, NULL, OPT_SESSION_FILE },
+	{ "bind", required_argument, NULL, OPT_BIND },
 	{ NULL, 0, NULL, 0 },
 };
 
-static int own_option(struct client *c, int opt, const char *arg)
+/* "ADDRESS", "ADDRESS:PORT" or ":PORT"; an IPv6 address alone needs no brackets. */
+static int split_bind(struct client *c, char *text)
+{
+	char *colon = strrchr(text, ':'), *end = text + strlen(text);
+
+	if (!*text)
+		return misuse(c->common.command, "--bind takes ADDRESS[:PORT]");
+	c->bind_host = text;
+	if (colon == text && colon[1]) {
+		c->bind_host = NULL;
+		c->bind_port = colon + 1;
+	} else if (*text == '[' && end[-1] == ']') {
+		c->bind_host++;
+		end[-1] = 0;
+	} else if (colon && (*text == '[' || strchr(text, ':') == colon)) {
+		return split_address(c->common.command, text, &c->bind_host,
+				     &c->bind_port);
+	}
+	return EXIT_OK;
+}
+
+static int own_option(struct client *c, int opt, char *arg)
 {
 	const char *command = c->common.command;
 
@@ -105,6 +130,8 @@ static int own_option(struct client *c, int opt, const char *arg)
 	case OPT_INSECURE:
 		c->insecure = true;
 		return EXIT_OK;
+	case OPT_BIND:
+		return split_bind(c, arg);
 	case OPT_SESSION_FILE:
 		c->session_file = arg;
 		return EXIT_OK;
@@ -357,6 +384,14 @@ static int use_psk(struct client *c, struct kdtls_config *config)
 	return err;
 }
 
+static int use_bind(struct client *c, struct kdtls_config *config)
+{
+	if (!kdtls_config_set_bind(config, c->bind_host, c->bind_port))
+		return 0;
+	complain("%s", kdtls_last_error());
+	return -1;
+}
+
 static struct kdtls_config *configure(struct client *c)
 {
 	const struct kdtls_callbacks callbacks = {
@@ -377,7 +412,7 @@ static struct kdtls_config *configure(struct client *c)
 		kdtls_config_set_verify(config, KDTLS_VERIFY_NONE);
 	if (c->server_name)
 		kdtls_config_set_server_name(config, c->server_name);
-	if (use_psk(c, config)) {
+	if (use_bind(c, config) || use_psk(c, config)) {
 		kdtls_config_free(config);
 		return NULL;
 	}

@@ -31,7 +31,7 @@ _kdtls_words()
 		;;
 	connect)
 		echo "$tls --count --bench --size --train --outstanding --one-way" \
-			"--insecure --server-name --session-file --psk-identity"
+			"--insecure --server-name --bind --session-file --psk-identity"
 		;;
 	show) echo 'endpoints sessions --endpoint --peer --state --rates --json --help' ;;
 	session)
