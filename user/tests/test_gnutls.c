@@ -537,6 +537,44 @@ static void forgeries(void)
 	end(&d);
 }
 
+/* The same record in another version, which its tag does not cover in GnuTLS. */
+static bool change_version(struct duo *d, int from, const u8 *buf, size_t len)
+{
+	struct kdtls_record rec;
+	u8 copy[2048];
+	size_t at = 0;
+
+	if (from != DUO_PEER || !duo_has_finished(buf, len) || !d->budget)
+		return true;
+	d->budget--;
+	memcpy(copy, buf, len);
+	for (; !kdtls_record_parse(&rec, copy + at, (u32)(len - at));
+	     at += KDTLS_HEADER_LEN + rec.len)
+		if (rec.epoch)
+			copy[at + 2] = 0xff;
+	CHECK(send(d->relay[DUO_US], copy, len, 0) >= 0);
+	return false;
+}
+
+static void another_version(void)
+{
+	struct kdtls_session *s;
+	struct duo d;
+
+	begin(&d, true);
+	d.deliver = change_version;
+	d.budget = 1;
+	CHECK(duo_handshake(&d, false));
+	CHECK_EQ(d.lost, 1);
+	s = upgrade(&d);
+	NEED(s);
+	if (!have_kernel)
+		CHECK(!(fake_seen.rx_bits >> (fake_seen.rx_seq - 1) & 1));
+	both_ways(&d, s);
+	kdtls_destroy(s);
+	end(&d);
+}
+
 static void long_use(void)
 {
 	struct kdtls_gnutls_track *t;
@@ -729,6 +767,19 @@ static void other_transports(void)
 	kdtls_wire_forget(&t->wire);
 	CHECK_EQ(refused(&d), -EINVAL);
 	CHECK(strstr(kdtls_last_error(), "not seen"));
+	end(&d);
+
+	/* The same, when others were. */
+	if (have_kernel)
+		return;
+	begin(&d, true);
+	CHECK(duo_handshake(&d, false));
+	t = kdtls_gnutls_track_get(d.us);
+	fake_fail_rx = ENOENT;
+	CHECK_EQ(refused(&d), -ENOENT);
+	CHECK(duo_peer_to_us(&d, "data"));
+	kdtls_wire_forget(&t->wire);
+	CHECK_EQ(refused(&d), -EINVAL);
 	end(&d);
 }
 
@@ -1010,6 +1061,7 @@ static const struct tap_test tests[] = {
 	{ "data on both sides of the seam", data_at_the_seam },
 	{ "what GnuTLS has opened is not opened again", replays },
 	{ "forgeries, before and after there are keys", forgeries },
+	{ "a record in another version", another_version },
 	{ "long use before the handover stays bounded", long_use },
 	{ "GnuTLS neither writes nor reads afterwards", gnutls_is_silent },
 	{ "sessions that did not begin", not_begun },
