@@ -275,7 +275,10 @@ int kdtls_config_set_key_file(struct kdtls_config *config, const char *path);
 int kdtls_config_set_key_pem(struct kdtls_config *config, const void *pem,
 			     size_t len);
 
-/* Whom to trust, PEM. Without it: the system's store, for a client. */
+/*
+ * Whom to trust, PEM, any number of certificates. Without it: the system's store, for
+ * a client.
+ */
 int kdtls_config_set_ca_file(struct kdtls_config *config, const char *path);
 int kdtls_config_set_ca_pem(struct kdtls_config *config, const void *pem,
 			    size_t len);
@@ -917,6 +920,8 @@ void kdtls_destroy(struct kdtls_session *session);
  *	server; "" if it asks for none
  * @group: OpenSSL's name of the group that keys were agreed in, as "X25519" or
  *	"prime256v1"; "" if there was none, and before the end of the handshake
+ * @destroyed_at: when the session of an endpoint was over; 0 but in its close
+ *	callback, in which all else here is told for the last time
  * @number: its number in the kernel's endpoint, 0 if it is in none
  * @owner: the member of that endpoint that has its data, 0 for whoever receives it
  * @reassociated: a server's session that took the place of one that its peer had
@@ -958,6 +963,7 @@ struct kdtls_session_info {
 	const char	*srtp;
 	const char	*server_name;
 	const char	*group;
+	uint64_t	destroyed_at;
 	uint32_t	reassociated;
 	uint32_t	number;
 	uint32_t	owner;

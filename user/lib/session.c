@@ -168,6 +168,7 @@ static void finish(struct kdtls_session *s)
 {
 	struct kdtls_config *config = s->ep->config;
 
+	s->destroyed_at = kdtls_now_real();
 	if (config->cb.close)
 		config->cb.close(s, s->close_err, config->cb_arg);
 	if (!s->dead)
@@ -385,6 +386,7 @@ int kdtls_session_info(struct kdtls_session *s, struct kdtls_session_info *info,
 		.srtp = s->srtp ? s->srtp->name : "",
 		.server_name = s->server_name ? s->server_name : "",
 		.group = s->group ? s->group : "",
+		.destroyed_at = s->destroyed_at,
 		.reassociated = s->reassociated,
 		.number = s->member_session,
 		.owner = s->owner,

@@ -188,6 +188,7 @@ struct kdtls_session {
 	u64			created_at;
 	u64			handshake_completed_at;
 	u64			closing_at;
+	u64			destroyed_at;
 };
 
 /* A session on @fd, which it owns from now on if it succeeds; or NULL. */
