@@ -16,6 +16,8 @@
 #include "tap.h"
 #include "world.h"
 
+unsigned int duo_timer_ms = DUO_LATE_MS;
+
 static const unsigned char psk[16] = "0123456789abcde";
 
 /* ---- contexts ---- */
@@ -167,15 +169,14 @@ static void our_end(struct duo *d)
 					   (void *)d->psk_client);
 	if (d->server)
 		gnutls_session_ticket_enable_server(d->us, &d->ticket_key);
-	gnutls_dtls_set_timeouts(d->us, 300, 20000);
+	gnutls_dtls_set_timeouts(d->us, duo_timer_ms, 30000);
 	gnutls_dtls_set_mtu(d->us, 1200);
 	CHECK_EQ(kdtls_gnutls_track(d->us, d->fd[DUO_US]), 0);
 }
 
-/* As in pair.c. */
-static unsigned int soon(SSL *ssl, unsigned int us)
+static unsigned int timer_us(SSL *ssl, unsigned int us)
 {
-	return 300000;
+	return duo_timer_ms * 1000;
 }
 
 static void peer_end(struct duo *d)
@@ -191,7 +192,7 @@ static void peer_end(struct duo *d)
 	SSL_set_bio(d->peer, bio, bio);
 	SSL_set_options(d->peer, SSL_OP_NO_QUERY_MTU);
 	SSL_set_mtu(d->peer, 1200);
-	DTLS_set_timer_cb(d->peer, soon);
+	DTLS_set_timer_cb(d->peer, timer_us);
 	if (d->server)
 		SSL_set_connect_state(d->peer);
 	else

@@ -51,6 +51,14 @@ struct duo {
 	u8			numbers[2][4096];	/* ours, by epoch */
 };
 
+/*
+ * When a flight is sent again: late, lest one goes twice because the machine is slow,
+ * or soon, where the link loses.
+ */
+#define DUO_LATE_MS	5000
+#define DUO_SOON_MS	300
+extern unsigned int duo_timer_ms;
+
 /* Contexts for lists of suites in the words of both. */
 void duo_init(struct duo *d, bool server, const char *priorities,
 	      const char *ciphers);
