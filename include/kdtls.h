@@ -376,6 +376,17 @@ int kdtls_config_set_callbacks(struct kdtls_config *config,
 			       const struct kdtls_callbacks *callbacks,
 			       void *arg);
 
+/**
+ * kdtls_config_check() - would a configuration do?
+ * @config: the configuration, which can still be changed afterwards
+ * @server: for a server, or for a client
+ *
+ * Reads and parses all that the first kdtls_listen() or kdtls_connect() would.
+ *
+ * Return: 0, or what these return.
+ */
+int kdtls_config_check(struct kdtls_config *config, int server);
+
 /*
  * For all that has no setter: called once with the SSL_CTX when it is complete.
  * A negative return fails the kdtls_listen() or kdtls_connect().
@@ -671,6 +682,63 @@ int kdtls_endpoint_set_ticket_keys(struct kdtls_endpoint *ep, const void *keys,
 				   size_t len);
 
 /**
+ * struct kdtls_fd_opts - what differs between the sessions of an endpoint
+ * @size: sizeof(struct kdtls_fd_opts)
+ * @server_name: of a client: the name to ask for and to verify. NULL for that of
+ *	the configuration; without one there, the peer's address is verified
+ * @alpn: of a client: protocols in order of preference, ended by NULL, instead of
+ *	those of the configuration. NULL for these
+ * @blob: of a client: what the resumption callback got, or NULL
+ * @blob_len: its size
+ * @timeout_ms: until an unfinished handshake is given up, 0 for what the
+ *	configuration says
+ */
+struct kdtls_fd_opts {
+	size_t			size;
+	const char		*server_name;
+	const char *const	*alpn;
+	const void		*blob;
+	size_t			blob_len;
+	unsigned int		timeout_ms;
+};
+
+/**
+ * kdtls_endpoint_connect_fd() - open a session as a client on the caller's socket
+ * @ep: the endpoint whose kdtls_dispatch() is to serve it
+ * @fd: a UDP socket, connected to the server. It stays the caller's, who closes it
+ *	when the session is destroyed or has been closed, and until then neither
+ *	reads nor writes it. It can be a blocking one: nothing here waits for it
+ * @opts: NULL for the defaults
+ * @out: where to put the session
+ *
+ * Return: what kdtls_endpoint_resume() returns; -EPROTONOSUPPORT if @fd is not a
+ * UDP socket; -ENOTCONN if it is not connected; -EALREADY if it has keys.
+ */
+int kdtls_endpoint_connect_fd(struct kdtls_endpoint *ep, int fd,
+			      const struct kdtls_fd_opts *opts,
+			      struct kdtls_session **out);
+
+/**
+ * kdtls_endpoint_accept_fd() - open a session as a server on the caller's socket
+ * @ep: the endpoint whose kdtls_dispatch() is to serve it. It need not listen; its
+ *	configuration must be good for a server
+ * @fd: a UDP socket, connected to the client, with the client's ClientHello in it
+ *	or to come. As for kdtls_endpoint_connect_fd()
+ * @opts: NULL for the defaults
+ * @out: where to put the session
+ *
+ * The client proves its address by a cookie first, as with kdtls_listen(): that a
+ * socket is connected to it proves nothing.
+ *
+ * Return: what kdtls_endpoint_connect_fd() returns; -EINVAL for a configuration that
+ * cannot serve, and for options of a client; -EOPNOTSUPP for a configuration with
+ * kdtls_config_set_sni().
+ */
+int kdtls_endpoint_accept_fd(struct kdtls_endpoint *ep, int fd,
+			     const struct kdtls_fd_opts *opts,
+			     struct kdtls_session **out);
+
+/**
  * kdtls_connect() - open a session as a client, on an endpoint of its own
  * @config: the configuration
  * @host: as for kdtls_endpoint_connect()
@@ -875,6 +943,44 @@ int kdtls_close(struct kdtls_session *session);
  * @session: NULL is allowed. No close_notify, no callback; the pointer is dead
  */
 void kdtls_destroy(struct kdtls_session *session);
+
+/**
+ * kdtls_session_detach() - let a session's socket go its own way
+ * @session: an open session whose records the kernel carries; it is dead afterwards.
+ *	Best called out of the handshake callback: what comes for the session before
+ *	it is called goes to the callbacks
+ * @out: where to put what is left of it, to be freed by kdtls_destroy()
+ *
+ * From then on the socket is for whoever reads and writes it by plain calls, in
+ * this process or another one: nothing here receives on it any more, and control
+ * records are the kernel's alone to act on. @out is for kdtls_session_info(),
+ * kdtls_session_tend(), kdtls_close(), and, while kdtls_pending() says that there
+ * is something, kdtls_recv(): data that OpenSSL held at the handover, older than
+ * what is in the socket. If the peer has closed the session among that, the socket
+ * is shut down; kdtls_session_info() tells KDTLS_SESSION_CLOSED.
+ *
+ * There is no close callback. The resumption callback comes out of this call.
+ *
+ * Return: 0; -EOPNOTSUPP if the kernel does not carry the records; -ENOTCONN before
+ * the end of the handshake; -EPIPE if the session is closed; -ENOMEM.
+ */
+int kdtls_session_detach(struct kdtls_session *session,
+			 struct kdtls_session **out);
+
+/**
+ * kdtls_session_tend() - answer for the last flight of a detached session
+ * @session: what kdtls_session_detach() has left
+ *
+ * Who sends the last flight of a handshake must send it again if it was lost (RFC
+ * 6347 section 4.2.4): a server, and when resuming the client. The socket is not
+ * read: that the peer asks is seen by what the kernel counts when the program
+ * reads. While the answer is sent, and only then, the socket has DTLS_RECV_RAW: a
+ * program that reads it with control messages at that time must look for DTLS_RAW.
+ *
+ * Return: milliseconds after which to call again; 0 if that is not needed any more,
+ * and the session can be destroyed; a negative errno value, which means the same.
+ */
+int kdtls_session_tend(struct kdtls_session *session);
 
 /* struct kdtls_session_info.state */
 #define KDTLS_SESSION_HANDSHAKE		0

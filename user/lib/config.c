@@ -209,14 +209,11 @@ int kdtls_config_set_ciphers(struct kdtls_config *config, const char *list)
 	return kdtls_config_string(config, &config->ciphers, list);
 }
 
-int kdtls_config_set_alpn(struct kdtls_config *config,
-			  const char *const *protocols)
+int kdtls_config_alpn_wire(const char *const *protocols, u8 **out, size_t *out_len)
 {
 	size_t len = 0, n, i;
 	u8 *wire;
 
-	if (kdtls_config_writable(config))
-		return -EBUSY;
 	for (i = 0; protocols && protocols[i]; i++) {
 		n = strlen(protocols[i]);
 		if (n < 1 || n > 255)
@@ -228,15 +225,32 @@ int kdtls_config_set_alpn(struct kdtls_config *config,
 	wire = malloc(len + 1);
 	if (!wire)
 		return kdtls_fail(-ENOMEM, "no memory");
-	free(config->alpn);
-	config->alpn = wire;
-	config->alpn_len = len;
+	*out = wire;
+	*out_len = len;
 	for (i = 0; protocols && protocols[i]; i++) {
 		n = strlen(protocols[i]);
 		*wire++ = (u8)n;
 		memcpy(wire, protocols[i], n);
 		wire += n;
 	}
+	return 0;
+}
+
+int kdtls_config_set_alpn(struct kdtls_config *config,
+			  const char *const *protocols)
+{
+	size_t len;
+	u8 *wire;
+	int err;
+
+	if (kdtls_config_writable(config))
+		return -EBUSY;
+	err = kdtls_config_alpn_wire(protocols, &wire, &len);
+	if (err)
+		return err;
+	free(config->alpn);
+	config->alpn = wire;
+	config->alpn_len = len;
 	return 0;
 }
 

@@ -75,6 +75,9 @@ int kdtls_config_number(struct kdtls_config *config, unsigned int *field,
 			unsigned int value, unsigned int min, unsigned int max,
 			const char *name);
 
+/* Protocols as they are on the wire; free() them. 0 or a negative errno value. */
+int kdtls_config_alpn_wire(const char *const *protocols, u8 **out, size_t *out_len);
+
 /*
  * The SSL_CTX of a configuration, with the pre-shared keys of the endpoint; 0 or a
  * negative errno value.

@@ -2,6 +2,7 @@
 /* Client sessions. */
 #include <arpa/inet.h>
 #include <netdb.h>
+#include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -10,8 +11,11 @@
 #include <openssl/ssl.h>
 #include <openssl/x509_vfy.h>
 
+#include <linux/kdtls.h>
+
 #include "bio.h"
 #include "endpoint.h"
+#include "install.h"
 #include "log.h"
 #include "resume.h"
 
@@ -169,15 +173,14 @@ static int name_server(SSL *ssl, const char *name)
 	       SSL_set1_host(ssl, name) == 1;
 }
 
-static SSL *make_ssl(struct kdtls_endpoint *ep, const char *host, BIO **bio)
+static SSL *make_ssl(struct kdtls_endpoint *ep, const char *name, BIO **bio)
 {
-	const char *name = ep->config->server_name;
 	SSL *ssl = SSL_new(ep->ctx_client);
 
 	*bio = kdtls_bio_new(ep->config->mtu, NULL, NULL);
 	if (!ssl || !*bio)
 		goto free;
-	if (!name_server(ssl, name ? name : host))
+	if (!name_server(ssl, name))
 		goto free;
 	SSL_set_bio(ssl, *bio, *bio);
 	SSL_set_connect_state(ssl);
@@ -237,34 +240,45 @@ static int client_session(struct kdtls_endpoint *ep, const char *host,
 	return 0;
 }
 
-/* What a client offers to resume; @data is NULL for nothing. */
-struct blob {
-	const void	*data;
-	size_t		len;
-};
+/* ALPN of this one connection, if it has its own. */
+static int offer_alpn(SSL *ssl, const char *const *protocols)
+{
+	size_t len;
+	u8 *wire;
+	int err;
 
-static int begin(struct kdtls_endpoint *ep, const char *host,
-		 const char *service, struct blob blob,
+	if (!protocols)
+		return 0;
+	err = kdtls_config_alpn_wire(protocols, &wire, &len);
+	if (err)
+		return err;
+	/* Of OpenSSL's functions one of those that return 0. */
+	if (SSL_set_alpn_protos(ssl, wire, (unsigned int)len))
+		err = kdtls_fail_ssl(-EINVAL, "cannot offer the ALPN protocols");
+	free(wire);
+	return err;
+}
+
+/* The handshake of @s, which is destroyed if it cannot begin. */
+static int begin(struct kdtls_endpoint *ep, struct kdtls_session *s,
+		 const char *name, const struct kdtls_fd_opts *o,
 		 struct kdtls_session **out)
 {
-	const char *name = ep->config->server_name;
-	struct kdtls_session *s;
 	BIO *bio;
 	SSL *ssl;
 	int err;
 
-	err = client_session(ep, host, service, &s);
-	if (err)
-		return err;
-	if (!is_address(name ? name : host))
-		s->server_name = strdup(name ? name : host);
-	ssl = make_ssl(ep, host, &bio);
+	if (!is_address(name))
+		s->server_name = strdup(name);
+	ssl = make_ssl(ep, name, &bio);
 	if (!ssl) {
 		kdtls_destroy(s);
 		return kdtls_fail_ssl(-ENOMEM, "cannot set a connection up");
 	}
-	err = kdtls_resume_begin(ssl, ep->config, name ? name : host,
-				 blob.data, blob.len);
+	err = offer_alpn(ssl, o->alpn);
+	if (!err)
+		err = kdtls_resume_begin(ssl, ep->config, name, o->blob,
+					 o->blob_len);
 	/* Whoever closes the session in a callback must leave it to us. */
 	ep->depth++;
 	if (!err)
@@ -282,43 +296,152 @@ static int begin(struct kdtls_endpoint *ep, const char *host,
 	return 0;
 }
 
-static int open_session(struct kdtls_endpoint *ep, const char *host,
-			const char *service, struct blob blob,
-			struct kdtls_session **out)
+int kdtls_connect_may(const struct kdtls_endpoint *ep)
 {
-	int err;
-
 	if (ep->info.closing)
 		return kdtls_fail(-ESHUTDOWN, "the endpoint is closing");
 	if (ep->info.session_count >= ep->config->max_sessions)
 		return kdtls_fail(-EUSERS, "the endpoint has %u sessions, its limit: raise it with kdtls_config_set_max_sessions()",
 				  ep->info.session_count);
-	if (!ep->ctx_client) {
-		err = kdtls_config_make_ctx(ep->config, &ep->config->psk, false,
-					    &ep->ctx_client);
-		if (err)
-			return err;
-	}
-	return begin(ep, host, service, blob, out);
+	return 0;
+}
+
+static int prepare(struct kdtls_endpoint *ep)
+{
+	int err = kdtls_connect_may(ep);
+
+	if (err || ep->ctx_client)
+		return err;
+	return kdtls_config_make_ctx(ep->config, &ep->config->psk, false,
+				     &ep->ctx_client);
+}
+
+static int open_session(struct kdtls_endpoint *ep, const char *host,
+			const char *service, const struct kdtls_fd_opts *o,
+			struct kdtls_session **out)
+{
+	const char *name = ep->config->server_name;
+	struct kdtls_session *s;
+	int err = prepare(ep);
+
+	if (!err)
+		err = client_session(ep, host, service, &s);
+	return err ? err : begin(ep, s, name ? name : host, o, out);
 }
 
 int kdtls_endpoint_connect(struct kdtls_endpoint *ep, const char *host,
 			   const char *service, struct kdtls_session **out)
 {
-	const struct blob none = { .data = NULL };
+	const struct kdtls_fd_opts o = { .blob = NULL };
 
-	return open_session(ep, host, service, none, out);
+	return open_session(ep, host, service, &o, out);
 }
 
 int kdtls_endpoint_resume(struct kdtls_endpoint *ep, const char *host,
 			  const char *service, const void *data, size_t len,
 			  struct kdtls_session **out)
 {
-	const struct blob blob = { .data = data, .len = len };
+	const struct kdtls_fd_opts o = { .blob = data, .blob_len = len };
 
 	if (!data)
 		return kdtls_fail(-EINVAL, "there is nothing to resume: call kdtls_endpoint_connect()");
-	return open_session(ep, host, service, blob, out);
+	return open_session(ep, host, service, &o, out);
+}
+
+/* ---- on the caller's socket ---- */
+
+int kdtls_connect_opts(struct kdtls_fd_opts *o,
+		       const struct kdtls_fd_opts *opts)
+{
+	memset(o, 0, sizeof(*o));
+	if (!opts)
+		return 0;
+	if (opts->size < sizeof(opts->size) || opts->size > sizeof(*o))
+		return kdtls_fail(-EINVAL, "struct kdtls_fd_opts has a size of %zu: set it to sizeof(struct kdtls_fd_opts)",
+				  opts->size);
+	memcpy(o, opts, opts->size);
+	return 0;
+}
+
+/* What would fail at the handover fails before the peer hears of it. */
+static int check_socket(int fd)
+{
+	struct sockaddr_storage peer;
+	socklen_t len = sizeof(int);
+	struct dtls_info info;
+	int protocol = 0;
+
+	if (getsockopt(fd, SOL_SOCKET, SO_PROTOCOL, &protocol, &len))
+		return kdtls_fail(-errno, "descriptor %d is no socket: %s", fd,
+				  strerror(errno));
+	len = sizeof(peer);
+	if (protocol != IPPROTO_UDP)
+		return kdtls_fail(-EPROTONOSUPPORT, "descriptor %d is not a UDP socket",
+				  fd);
+	if (getpeername(fd, (struct sockaddr *)&peer, &len))
+		return kdtls_fail(-ENOTCONN, "the socket is not connected: connect() it to the peer first");
+	if (peer.ss_family != AF_INET && peer.ss_family != AF_INET6)
+		return kdtls_fail(-EPROTONOSUPPORT, "descriptor %d is neither of IPv4 nor of IPv6",
+				  fd);
+	if (!kdtls_install_info(fd, &info) &&
+	    info.state & (DTLS_STATE_TX | DTLS_STATE_RX))
+		return kdtls_fail(-EALREADY, "there are keys on this socket already: a socket serves one session");
+	return 0;
+}
+
+int kdtls_connect_adopt(struct kdtls_endpoint *ep, int fd,
+			const struct kdtls_fd_opts *o,
+			struct kdtls_session **out)
+{
+	struct kdtls_session *s;
+	int err = check_socket(fd);
+
+	if (err)
+		return err;
+	s = kdtls_session_new(fd, false);
+	if (!s)
+		return kdtls_fail(-ENOMEM, "no memory for the session");
+	addresses(s);
+	s->handshake_ms = o->timeout_ms;
+	err = kdtls_endpoint_add(ep, s);
+	if (err) {
+		kdtls_session_free(s);
+		return err;
+	}
+	*out = s;
+	return 0;
+}
+
+static const char *address_name(const struct sockaddr_storage *peer, char *buf,
+				socklen_t size)
+{
+	const void *addr = peer->ss_family == AF_INET6 ?
+		(const void *)&((const struct sockaddr_in6 *)peer)->sin6_addr :
+		(const void *)&((const struct sockaddr_in *)peer)->sin_addr;
+
+	return inet_ntop(peer->ss_family, addr, buf, size);
+}
+
+int kdtls_endpoint_connect_fd(struct kdtls_endpoint *ep, int fd,
+			      const struct kdtls_fd_opts *opts,
+			      struct kdtls_session **out)
+{
+	char text[INET6_ADDRSTRLEN];
+	struct kdtls_session *s;
+	struct kdtls_fd_opts o;
+	const char *name;
+	int err = kdtls_connect_opts(&o, opts);
+
+	if (!err)
+		err = prepare(ep);
+	if (!err)
+		err = kdtls_connect_adopt(ep, fd, &o, &s);
+	if (err)
+		return err;
+	name = o.server_name ? o.server_name : ep->config->server_name;
+	if (!name)
+		name = address_name(&s->peer, text, sizeof(text));
+	return begin(ep, s, name, &o, out);
 }
 
 int kdtls_connect(struct kdtls_config *config, const char *host,

@@ -411,3 +411,13 @@ int kdtls_config_make_ctx(struct kdtls_config *config,
 	*out = ctx;
 	return 0;
 }
+
+int kdtls_config_check(struct kdtls_config *config, int server)
+{
+	SSL_CTX *ctx;
+	int err = kdtls_config_make_ctx(config, &config->psk, server, &ctx);
+
+	if (!err)
+		SSL_CTX_free(ctx);
+	return err;
+}

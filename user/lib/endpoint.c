@@ -278,6 +278,7 @@ int kdtls_endpoint_destroy(struct kdtls_endpoint *ep)
 	kdtls_sni_clear(ep);
 	SSL_CTX_free(ep->ctx_server);
 	SSL_CTX_free(ep->ctx_client);
+	SSL_CTX_free(ep->ctx_accept);
 	if (ep->timerfd >= 0)
 		close(ep->timerfd);
 	if (ep->epfd >= 0)

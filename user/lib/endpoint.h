@@ -42,6 +42,7 @@ struct kdtls_numbered {
  * @config: its configuration, a reference
  * @ctx_server: for its server sessions, or NULL
  * @ctx_client: for its client sessions, or NULL
+ * @ctx_accept: for its server sessions on sockets of the caller's, or NULL
  * @named: configurations that clients chose by name
  * @epfd: epoll of everything
  * @timerfd: goes off with the first timer
@@ -78,6 +79,7 @@ struct kdtls_endpoint {
 	struct kdtls_config	*config;
 	SSL_CTX			*ctx_server;
 	SSL_CTX			*ctx_client;
+	SSL_CTX			*ctx_accept;
 	struct kdtls_named	*named;
 	int			epfd;
 	int			timerfd;

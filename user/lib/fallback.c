@@ -86,6 +86,8 @@ void kdtls_fallback_write(void *arg, const u8 *buf, size_t len)
 		.way = kdtls_session_way(s),
 		.buf = buf,
 		.len = len,
+		/* The socket may be a program's, and block. */
+		.flags = MSG_DONTWAIT,
 		.raw = s->shared,
 	};
 	ssize_t n;

@@ -198,7 +198,8 @@ static void done(struct kdtls_session *s)
 		fail(s, err);
 		return;
 	}
-	if (!s->shared)
+	/* A program's own socket has the options that it wants. */
+	if (s->own_fd)
 		kdtls_io_gro(s->fd);
 	s->state = KDTLS_SESSION_OPEN;
 	kdtls_origin_opened(s);
@@ -269,7 +270,9 @@ int kdtls_handshake_start(struct kdtls_session *s, SSL *ssl, BIO *bio)
 	s->ssl = ssl;
 	s->bio = bio;
 	kdtls_bio_redirect(bio, kdtls_fallback_write, s);
-	s->deadline = kdtls_now_ms() + config->handshake_ms;
+	if (!s->handshake_ms)
+		s->handshake_ms = config->handshake_ms;
+	s->deadline = kdtls_now_ms() + s->handshake_ms;
 	step(s);
 	return 0;
 }
@@ -313,7 +316,7 @@ static bool refused(const struct kdtls_session *s)
 /* A wrong key looks like a network that loses everything. */
 static int too_late(const struct kdtls_session *s)
 {
-	unsigned int limit = s->ep->config->handshake_ms;
+	unsigned int limit = s->handshake_ms;
 
 	if (s->psk_unknown)
 		return kdtls_fail(-ENOKEY, "the peer's PSK identity is not known: its handshake was left to time out");

@@ -97,6 +97,7 @@ extern const struct kdtls_carrier kdtls_carrier_handshake;
  * @local: our address
  * @pending: data that OpenSSL held at the handover
  * @flight: the last flight, if it was ours
+ * @handshake_ms: how long the handshake may take, 0 for what the configuration says
  * @deadline: when the handshake must be finished
  * @active: when application data last came or went, if that is limited
  * @retransmit: when OpenSSL wants to send the flight again; 0 for never
@@ -114,6 +115,9 @@ extern const struct kdtls_carrier kdtls_carrier_handshake;
  * @reason: why it is not offloaded, or NULL
  * @error: what last went wrong, or NULL
  * @overhead: bytes that a record adds, as far as known without the kernel
+ * @tended_records: records opened when kdtls_session_tend() last answered
+ * @tended_bad: records dropped when it did
+ * @cookie: what a client must show to prove its address (accept.c)
  * @data: the caller's pointer
  * The rest are counters, see struct kdtls_session_info.
  */
@@ -161,6 +165,7 @@ struct kdtls_session {
 	struct sockaddr_storage	local;
 	struct kdtls_queue	pending;
 	struct kdtls_flight	flight;
+	unsigned int		handshake_ms;
 	u64			deadline;
 	u64			active;
 	u64			retransmit;
@@ -178,6 +183,9 @@ struct kdtls_session {
 	char			*reason;
 	char			*error;
 	u32			overhead;
+	u64			tended_records;
+	u64			tended_bad;
+	u8			cookie[16];
 	void			*data;
 	u64			messages_sent;
 	u64			bytes_sent;
@@ -271,6 +279,21 @@ void kdtls_session_part(struct kdtls_session *s);
 
 /* Go on with the next address; false if there is none that works. */
 bool kdtls_connect_next(struct kdtls_session *s);
+
+/*
+ * A session on a socket of the caller's, in the care of @ep, with what @o says of
+ * times. Its handshake is still to begin. 0 or a negative errno value.
+ */
+int kdtls_connect_adopt(struct kdtls_endpoint *ep, int fd,
+			const struct kdtls_fd_opts *o,
+			struct kdtls_session **out);
+
+/* Take the front of a caller's options. */
+int kdtls_connect_opts(struct kdtls_fd_opts *o,
+		       const struct kdtls_fd_opts *opts);
+
+/* May the endpoint have one more session? 0, or the error. */
+int kdtls_connect_may(const struct kdtls_endpoint *ep);
 
 /* fallback.c */
 

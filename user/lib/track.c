@@ -104,6 +104,10 @@ static void on_message(int writing, int version, int type, const void *buf,
 	}
 	if (!writing && type == SSL3_RT_HANDSHAKE)
 		t->heard = true;
+	/* The next ClientHello is a first one again, of any version. */
+	if (writing && type == SSL3_RT_HANDSHAKE && len &&
+	    p[0] == DTLS1_MT_HELLO_VERIFY_REQUEST)
+		t->heard = false;
 	if (writing && type == SSL3_RT_HANDSHAKE && !t->counting && len &&
 	    p[0] == KDTLS_HS_FINISHED)
 		kdtls_flight_finished(&t->wire.flight, p, len);

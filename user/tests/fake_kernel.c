@@ -4,6 +4,7 @@
 #include <netinet/udp.h>
 #include <stdlib.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/uio.h>
 
 #include <linux/kdtls.h>
@@ -18,6 +19,8 @@
 
 /**
  * struct fake - an attached socket
+ * @dev: with @ino tells which socket it is
+ * @ino: its inode
  * @control: DTLS_RECV_CONTROL
  * @raw: DTLS_RECV_RAW
  * @member: it serves an endpoint
@@ -26,6 +29,8 @@
  * @inbox: what was opened and waits: a struct opened each
  */
 struct fake {
+	dev_t			dev;
+	ino_t			ino;
 	bool			control;
 	bool			raw;
 	bool			member;
@@ -53,6 +58,7 @@ void (*fake_before_connect)(int fd);
 
 static struct fake *fakes[MAX_FD];
 static bool enabled;
+static int used;
 
 int __real_setsockopt(int fd, int level, int name, const void *v, socklen_t n);
 int __real_getsockopt(int fd, int level, int name, void *v, socklen_t *n);
@@ -82,9 +88,26 @@ void fake_kernel(bool on)
 	memset(&fake_seen, 0, sizeof(fake_seen));
 }
 
+/* A socket can have several descriptors, and one that came by SCM_RIGHTS. */
+static struct fake **find(int fd)
+{
+	struct stat st;
+	int i;
+
+	if (fd < 0 || fstat(fd, &st) || !S_ISSOCK(st.st_mode))
+		return NULL;
+	for (i = 0; i < MAX_FD; i++)
+		if (fakes[i] && fakes[i]->ino == st.st_ino &&
+		    fakes[i]->dev == st.st_dev)
+			return &fakes[i];
+	return NULL;
+}
+
 static struct fake *get(int fd)
 {
-	return fd >= 0 && fd < MAX_FD ? fakes[fd] : NULL;
+	struct fake **f = used ? find(fd) : NULL;
+
+	return f ? *f : NULL;
 }
 
 static int fail(int err)
@@ -97,11 +120,21 @@ static int fail(int err)
 
 static int attach(int fd)
 {
-	if (!enabled || fd >= MAX_FD)
+	struct stat st;
+	int i;
+
+	if (!enabled)
 		return fail(ENOPROTOOPT);
-	if (fakes[fd])
+	if (find(fd))
 		return fail(EEXIST);
-	fakes[fd] = calloc(1, sizeof(*fakes[fd]));
+	for (i = 0; i < MAX_FD && fakes[i]; i++)
+		;
+	if (i == MAX_FD || fstat(fd, &st))
+		return fail(ENOMEM);
+	fakes[i] = calloc(1, sizeof(*fakes[i]));
+	fakes[i]->dev = st.st_dev;
+	fakes[i]->ino = st.st_ino;
+	used++;
 	return 0;
 }
 
@@ -189,16 +222,31 @@ int __wrap_connect(int fd, const struct sockaddr *addr, socklen_t len)
 	return __real_connect(fd, addr, len);
 }
 
+/* Is there no other descriptor of this socket? */
+static bool is_last(int fd, const struct fake *f)
+{
+	struct stat st;
+	int i;
+
+	for (i = 0; i < MAX_FD; i++)
+		if (i != fd && !fstat(i, &st) && st.st_ino == f->ino &&
+		    st.st_dev == f->dev)
+			return false;
+	return true;
+}
+
 int __wrap_close(int fd)
 {
-	struct fake *f = get(fd);
+	struct fake **at = used ? find(fd) : NULL;
+	struct fake *f = at ? *at : NULL;
 
-	if (f) {
+	if (f && is_last(fd, f)) {
 		fake_session_clear(&f->one);
 		fake_sessions_clear(&f->sessions);
 		kdtls_queue_clear(&f->inbox);
 		free(f);
-		fakes[fd] = NULL;
+		*at = NULL;
+		used--;
 	}
 	return __real_close(fd);
 }
@@ -282,10 +330,11 @@ static bool may_go_raw(const struct iovec *iov, bool handshake)
 	return at == iov->iov_len;
 }
 
-static ssize_t send_raw(int fd, const struct msghdr *msg,
+static ssize_t send_raw(int fd, const struct fake *f, const struct msghdr *msg,
 			const struct fake_session *s, int flags)
 {
-	if (!may_go_raw(msg->msg_iov, !s || s->handshake)) {
+	if ((!f->raw && !f->member) ||
+	    !may_go_raw(msg->msg_iov, !s || s->handshake)) {
 		fake_seen.raw_refused++;
 		return fail(EPERM);
 	}
@@ -345,7 +394,7 @@ ssize_t __wrap_sendmsg(int fd, const struct msghdr *msg, int flags)
 	read_control(&a, msg);
 	s = session_for(f, msg);
 	if (a.raw)
-		return send_raw(fd, msg, s, flags);
+		return send_raw(fd, f, msg, s, flags);
 	if (!s)
 		return fail(ENOTCONN);
 	if (s->peer_closed && a.type == DTLS_CT_APPLICATION_DATA)
@@ -396,6 +445,8 @@ static void one_record(struct fake *f, struct opened *how,
 		if ((f->raw || f->member) &&
 		    (rec->type != DTLS_CT_APPLICATION_DATA || rec->epoch))
 			keep_raw(f, how, p, len);
+		else if (s)
+			s->rx_bad++;
 		return;
 	}
 	n = fake_session_open(s, rec, p, len, plain);
@@ -404,6 +455,8 @@ static void one_record(struct fake *f, struct opened *how,
 			keep_raw(f, how, p, len);
 		return;
 	}
+	if (!f->control && rec->type != DTLS_CT_APPLICATION_DATA)
+		return;
 	how->raw = false;
 	how->type = rec->type;
 	how->session = s->number;
@@ -502,11 +555,14 @@ static size_t hand_out(const struct fake *f, struct msghdr *msg,
 		memcpy(msg->msg_name, &how.from, sizeof(how.from));
 		msg->msg_namelen = sizeof(how.from);
 	}
-	msg->msg_controllen = how.ctl_len;
-	memcpy(msg->msg_control, how.ctl.space, how.ctl_len);
+	msg->msg_controllen = 0;
+	if (msg->msg_control) {
+		msg->msg_controllen = how.ctl_len;
+		memcpy(msg->msg_control, how.ctl.space, how.ctl_len);
+	}
 	if (how.raw)
 		add_cmsg(msg, DTLS_RAW, &on, sizeof(on));
-	else
+	else if (f->control)
 		add_cmsg(msg, DTLS_GET_RECORD_TYPE, &how.type,
 			 sizeof(how.type));
 	session.session = how.session;

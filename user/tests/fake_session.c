@@ -112,6 +112,8 @@ int fake_session_open(struct fake_session *s, const struct kdtls_record *rec,
 	if (n < 0)
 		return -1;
 	kdtls_window_commit(s->window, rec->seq);
+	s->rx_records++;
+	s->rx_bytes += (u64)n;
 	if (rec->type == DTLS_CT_ALERT && n == 2 && plain[1] == 0)
 		s->peer_closed = true;
 	return n;
@@ -127,4 +129,10 @@ void fake_session_info(const struct fake_session *s, struct dtls_info *info)
 	info->rx_seq = s->window ? s->window->next : 0;
 	if (s->tx.cipher)
 		info->overhead = kdtls_overhead(s->tx.cipher);
+	info->state = (s->tx.cipher ? DTLS_STATE_TX : 0) |
+		      (s->rx.cipher ? DTLS_STATE_RX : 0) |
+		      (s->peer_closed ? DTLS_STATE_PEER_CLOSED : 0);
+	info->rx_records = s->rx_records;
+	info->rx_bytes = s->rx_bytes;
+	info->rx_bad = s->rx_bad;
 }

@@ -31,6 +31,9 @@ struct fake_session {
 	struct fake_direction	tx;
 	struct fake_direction	rx;
 	struct kdtls_window	*window;
+	u64			rx_records;
+	u64			rx_bytes;
+	u64			rx_bad;
 };
 
 /* Take a struct dtls12_crypto_info_*; 0 or a negative errno value. */

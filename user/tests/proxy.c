@@ -61,6 +61,15 @@ static bool lose(struct proxy *x, const u8 *buf, size_t len)
 	return true;
 }
 
+static bool lose_finished(struct proxy *x, int *left, const u8 *buf, size_t len)
+{
+	if (!*left || !pair_has_finished(buf, len))
+		return false;
+	(*left)--;
+	x->lost++;
+	return true;
+}
+
 void proxy_pump(struct proxy *x)
 {
 	u8 buf[65536];
@@ -69,17 +78,16 @@ void proxy_pump(struct proxy *x)
 
 	while ((n = recvfrom(x->front, buf, sizeof(buf), 0,
 			     (struct sockaddr *)&x->client, &len)) >= 0)
-		if (!lose(x, buf, (size_t)n) && send(x->back, buf, (size_t)n, 0) < 0)
+		if (!lose(x, buf, (size_t)n) &&
+		    !lose_finished(x, &x->lose_client_finished, buf, (size_t)n) &&
+		    send(x->back, buf, (size_t)n, 0) < 0)
 			break;
 	while ((n = recv(x->back, buf, sizeof(buf), 0)) >= 0) {
 		proxy_look(x, buf, (size_t)n);
 		if (x->see)
 			x->see(buf, (size_t)n);
-		if (pair_has_finished(buf, (size_t)n) && x->lose_finished) {
-			x->lose_finished--;
-			x->lost++;
+		if (lose_finished(x, &x->lose_finished, buf, (size_t)n))
 			continue;
-		}
 		if (sendto(x->front, buf, (size_t)n, 0,
 			   (struct sockaddr *)&x->client, len) < 0)
 			break;

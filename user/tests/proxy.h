@@ -12,6 +12,7 @@ struct proxy {
 	int		back;		/* it speaks to the server */
 	char		port[8];
 	int		lose_finished;	/* of the server */
+	int		lose_client_finished;
 	int		lose_hellos;	/* of the client, behind its first one */
 	int		from_client;
 	int		lost;
