@@ -439,6 +439,50 @@ static void cookie_first(void)
 	use_kernel(false);
 }
 
+/* A cookie that is not ours ends it, with nothing more sent than an alert. */
+static void wrong_cookie(void)
+{
+	struct world w = { .echo_off = false };
+	struct sockaddr_in ours, theirs;
+	struct kdtls_endpoint_info i;
+	struct kdtls_session *s, *c;
+	long until = ms() + 20000;
+	char hello[2048];
+	ssize_t n = -1;
+	int fd, peer;
+
+	use_kernel(true);
+	NEED(world_open(&w, server_config(&w, KDTLS_OFFLOAD_REQUIRE),
+			client_config(&w, KDTLS_OFFLOAD_OFF), "127.0.0.1"));
+	fd = bound(&ours);
+	peer = bound(&theirs);
+	NEED(!connect(fd, (struct sockaddr *)&theirs, sizeof(theirs)));
+	NEED(!connect(peer, (struct sockaddr *)&ours, sizeof(ours)));
+	NEED(!kdtls_endpoint_connect_fd(w.client, peer, NULL, &c));
+	NEED(!kdtls_endpoint_accept_fd(w.server, fd, NULL, &s));
+	kdtls_dispatch(w.server, 1000);
+	while (n < 0 && ms() < until) {
+		kdtls_dispatch(w.client, 10);
+		n = recv(fd, hello, sizeof(hello), MSG_DONTWAIT);
+	}
+	/* Behind version and random: an empty session id, and the cookie. */
+	NEED(n > 80 && hello[13] == 1 && !hello[59] && hello[60] == 16);
+	hello[61] ^= 1;
+	CHECK_EQ(send(peer, hello, (size_t)n, 0), n);
+	while (!w.closed && ms() < until)
+		kdtls_dispatch(w.server, 10);
+	CHECK_EQ(w.closed, 1);
+	kdtls_endpoint_info(w.server, &i, sizeof(i));
+	CHECK_EQ(i.cookies_refused, 1);
+	/* An alert, or nothing. */
+	n = recv(peer, hello, sizeof(hello), MSG_DONTWAIT);
+	CHECK(n < 0 || hello[0] == DTLS_CT_ALERT);
+	world_end(&w);
+	close(fd);
+	close(peer);
+	use_kernel(false);
+}
+
 static void checked(void)
 {
 	struct kdtls_config *config = kdtls_config_new();
@@ -460,6 +504,7 @@ static const struct tap_test tests[] = {
 	{ "the last flight of a detached session is answered", tended },
 	{ "a server on the caller's socket", accepted },
 	{ "it asks for a cookie first", cookie_first },
+	{ "a wrong cookie is refused", wrong_cookie },
 	{ "a configuration is checked", checked },
 };
 

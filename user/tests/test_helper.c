@@ -3,13 +3,17 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/un.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <kdtls-helper.h>
 
+#include "daemon/confine.h"
 #include "daemon/daemon.h"
 #include "daemon/listen.h"
 #include "daemon/log.h"
@@ -229,6 +233,9 @@ static void upgraded(void)
 
 static void resumed(void)
 {
+	const struct kdtls_helper_opts named = {
+		.size = sizeof(named), .server_name = "localhost",
+	};
 	struct kdtls_helper_done done = { .flags = 0 };
 	struct kdtls_helper_event e;
 	struct kdtls_helper *h;
@@ -261,6 +268,13 @@ static void resumed(void)
 	CHECK_EQ(e.id, done.header.id);
 	close(fd);
 	/* Another name is another session. */
+	fd = socket_to(w.port);
+	CHECK_EQ(kdtls_helper_connect(h, fd, &named, NULL), 0);
+	CHECK_EQ(next_event(h, &e, turn_all), 1);
+	CHECK_EQ(e.type, KDTLS_HELPER_DONE);
+	CHECK(e.done && !(e.done->flags & KDTLS_HELPER_RESUMED));
+	CHECK(e.done && !strcmp(e.done->server_name, "localhost"));
+	close(fd);
 	kdtls_helper_close(h);
 	turn_all();
 	CHECK_EQ(d->n_conns, 0);
@@ -317,7 +331,7 @@ static void early_data(void)
 	};
 	struct kdtls_helper_event e = { .type = 0 };
 	struct sockaddr_storage client;
-	socklen_t len = sizeof(in), clen = sizeof(client);
+	socklen_t len = sizeof(in), client_len = sizeof(client);
 	struct kdtls_helper *h;
 	int front, back, fd, ret = 0;
 	u8 buf[8192];
@@ -338,7 +352,7 @@ static void early_data(void)
 	while (!ret && ms() < until) {
 		turn_all();
 		while ((n = recvfrom(front, buf, sizeof(buf), 0,
-				     (struct sockaddr *)&client, &clen)) > 0)
+				     (struct sockaddr *)&client, &client_len)) > 0)
 			CHECK_EQ(send(back, buf, (size_t)n, 0), n);
 		turn(&w);
 		while ((n = recv(back, buf + held, sizeof(buf) - held,
@@ -351,7 +365,7 @@ static void early_data(void)
 				continue;
 			}
 			sendto(front, buf, held, 0, (struct sockaddr *)&client,
-			       clen);
+			       client_len);
 			held = 0;
 		}
 		ret = kdtls_helper_next(h, &e, sizeof(e), 0);
@@ -917,6 +931,72 @@ static void accepted(void)
 	end();
 }
 
+/* ---- confined ---- */
+
+/* Behind the filter, in a process of its own: what the daemon needs it has. */
+static int confined_child(void)
+{
+	struct kdtls_helper_event e;
+	struct kdtls_helper *h[3];
+	int fds[3], i;
+
+	for (i = 0; i < 3; i++) {
+		h[i] = open_helper();
+		fds[i] = socket_to(w.port);
+	}
+	if (!h[2] || confine_calls(0))
+		return 1;
+	for (i = 0; i < 3; i++) {
+		/* A full handshake, one of a profile that was read again, resumed. */
+		CHECK_EQ(kdtls_helper_connect(h[i], fds[i], NULL, NULL), 0);
+		CHECK_EQ(next_event(h[i], &e, turn_all), 1);
+		CHECK_EQ(e.type, KDTLS_HELPER_DONE);
+		if (e.type != KDTLS_HELPER_DONE)
+			printf("# %s\n", e.text ? e.text : "?");
+		CHECK_EQ(!!(e.done && e.done->flags & KDTLS_HELPER_RESUMED), i == 2);
+		plain_echo(fds[i], "confined");
+		if (!i)
+			daemon_reload(d);
+	}
+	CHECK(strstr(said, "reloaded "));
+	/* And what it does not need it has not. */
+	CHECK_EQ(open(conf_path, O_WRONLY | O_CLOEXEC), -1);
+	CHECK_EQ(errno, EPERM);
+	CHECK_EQ(socket(AF_UNIX, SOCK_STREAM, 0), -1);
+	CHECK_EQ(errno, EPERM);
+	CHECK_EQ(chmod(conf_path, 0777), -1);
+	CHECK_EQ(errno, EPERM);
+	fflush(stdout);
+	return tap_failed;
+}
+
+/* Without what the sanitizer does at an end, which takes calls of its own. */
+static void leave(int status)
+{
+	syscall(SYS_exit_group, status);
+}
+
+static void confined(void)
+{
+	int status = 0;
+	pid_t pid;
+
+	NEED(begin(usual));
+	fflush(stdout);
+	pid = fork();
+	if (!pid)
+		leave(confined_child());
+	CHECK_EQ(waitpid(pid, &status, 0), pid);
+	CHECK_EQ(status, 0);
+	/* Whoever starts a program from within is killed. */
+	pid = fork();
+	if (!pid)
+		leave(confine_calls(0) || execl("/bin/true", "true", NULL));
+	CHECK_EQ(waitpid(pid, &status, 0), pid);
+	CHECK(WIFSIGNALED(status) && WTERMSIG(status) == SIGSYS);
+	end();
+}
+
 static const struct tap_test tests[] = {
 	{ "a socket is upgraded, and goes on alone", upgraded },
 	{ "a session is resumed, and its socket tended", resumed },
@@ -934,6 +1014,7 @@ static const struct tap_test tests[] = {
 	{ "the daemon dies", death },
 	{ "the daemon ends", stopped_daemon },
 	{ "a server on a connected socket", accepted },
+	{ "all of it behind the seccomp filter", confined },
 };
 
 int main(void)
