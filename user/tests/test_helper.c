@@ -66,15 +66,26 @@ static bool start_daemon(void)
 	return d;
 }
 
-static bool begin(const char *conf)
+/* @set changes the configuration of the server, if it is not NULL. */
+static bool begin_with(const char *conf, void (*set)(struct kdtls_config *config))
 {
+	struct kdtls_config *server;
+
 	memset(&w, 0, sizeof(w));
 	*said = 0;
 	log_hook = on_log;
 	write_conf(conf);
 	use_kernel(true);
-	return world_new(&w, KDTLS_OFFLOAD_OFF, KDTLS_OFFLOAD_OFF) &&
-	       start_daemon();
+	server = server_config(&w, KDTLS_OFFLOAD_OFF);
+	if (set)
+		set(server);
+	return world_open(&w, server, client_config(&w, KDTLS_OFFLOAD_OFF),
+			  "127.0.0.1") && start_daemon();
+}
+
+static bool begin(const char *conf)
+{
+	return begin_with(conf, NULL);
 }
 
 static void end(void)
@@ -383,6 +394,152 @@ static void early_data(void)
 	close(fd);
 	close(front);
 	close(back);
+	end();
+}
+
+/* ---- what is agreed on ---- */
+
+static struct kdtls_srtp_keys server_keys;
+
+static void keep_srtp_keys(struct world *x, struct kdtls_session *s)
+{
+	CHECK_EQ(kdtls_session_srtp_keys(s, &server_keys, sizeof(server_keys)), 0);
+}
+
+static void set_srtp(struct kdtls_config *server)
+{
+	const char *const alpn[] = { "two", NULL };
+
+	CHECK(!kdtls_config_set_srtp(server, "SRTP_AEAD_AES_128_GCM"));
+	CHECK(!kdtls_config_set_alpn(server, alpn));
+}
+
+static void agreed(void)
+{
+	const char *const alpn[] = { "one", "two", NULL };
+	struct kdtls_helper_opts opts = {
+		.size = sizeof(opts), .alpn = alpn, .srtp_keys = 1,
+	};
+	static const u8 zero[KDTLS_SRTP_KEY_MAX];
+	struct kdtls_helper_event e;
+	struct kdtls_helper *h;
+	int fd;
+
+	NEED(begin_with("[profile default]\nverify none\nresume no\nalpn three\n"
+			"srtp SRTP_AES128_CM_SHA1_80:SRTP_AEAD_AES_128_GCM\n",
+			set_srtp));
+	w.on_server_open = keep_srtp_keys;
+	h = open_helper();
+	NEED(h);
+	fd = socket_to(w.port);
+	CHECK_EQ(kdtls_helper_connect(h, fd, &opts, NULL), 0);
+	CHECK_EQ(next_event(h, &e, turn_all), 1);
+	NEED(e.done);
+	CHECK(!strcmp(e.done->alpn, "two"));
+	CHECK(!strcmp(e.done->srtp, "SRTP_AEAD_AES_128_GCM"));
+	CHECK_EQ(e.done->srtp_key_len, 16);
+	CHECK_EQ(e.done->srtp_salt_len, 12);
+	CHECK(!memcmp(e.done->srtp_client_key, server_keys.client_key, 32));
+	CHECK(!memcmp(e.done->srtp_server_key, server_keys.server_key, 32));
+	CHECK(!memcmp(e.done->srtp_client_salt, server_keys.client_salt, 14));
+	CHECK(!memcmp(e.done->srtp_server_salt, server_keys.server_salt, 14));
+	close(fd);
+
+	/* Who does not ask for keys gets none. */
+	opts.srtp_keys = 0;
+	fd = socket_to(w.port);
+	CHECK_EQ(kdtls_helper_connect(h, fd, &opts, NULL), 0);
+	CHECK_EQ(next_event(h, &e, turn_all), 1);
+	NEED(e.done);
+	CHECK(*e.done->srtp);
+	CHECK_EQ(e.done->srtp_key_len, 0);
+	CHECK(!memcmp(e.done->srtp_client_key, zero, sizeof(zero)));
+	close(fd);
+	kdtls_helper_close(h);
+	end();
+}
+
+static ssize_t find_key(struct kdtls_session *s, const char *identity, void *key,
+			size_t size, void *arg)
+{
+	memset(key, 0x11, 16);
+	return strcmp(identity, "alice") ? 0 : 16;
+}
+
+static void set_psk(struct kdtls_config *server)
+{
+	CHECK(!kdtls_config_set_psk_find(server, find_key, NULL));
+}
+
+static void pre_shared(void)
+{
+	struct kdtls_helper_done done = { .flags = 0 };
+	char name[80], conf[300];
+	struct kdtls_helper *h;
+	FILE *out;
+	int fd;
+
+	snprintf(name, sizeof(name), "%s/psk", dir);
+	out = fopen(name, "w");
+	fprintf(out, "bob:22\nalice:11111111111111111111111111111111\n");
+	fclose(out);
+	NEED(!chmod(name, 0600));
+	snprintf(conf, sizeof(conf), "[profile default]\npsk-file %s\npsk-identity alice\n",
+		 name);
+	NEED(begin_with(conf, set_psk));
+	h = open_helper();
+	NEED(h);
+	fd = session(h, NULL, &done);
+	CHECK(!strcmp(done.psk_identity, "alice"));
+	CHECK(!(done.flags & KDTLS_HELPER_CERTIFICATE));
+	plain_echo(fd, "shared");
+	close(fd);
+	kdtls_helper_close(h);
+	unlink(name);
+	end();
+}
+
+/* A program that waits, as another process. */
+static int waiting_program(void)
+{
+	const struct kdtls_helper_opts opts = { .size = sizeof(opts) };
+	int fd = socket_to(w.port), none = socket(AF_INET, SOCK_DGRAM, 0);
+	struct kdtls_helper_done done;
+	struct kdtls_helper_event e;
+	struct kdtls_helper *h;
+
+	if (kdtls_helper_open(path, &h))
+		return 1;
+	if (kdtls_helper_upgrade(h, none, &opts, &done, sizeof(done)) != -ENOTCONN)
+		return 2;
+	if (!strstr(kdtls_last_error(), "not connected"))
+		return 3;
+	if (kdtls_helper_upgrade(h, fd, &opts, &done, sizeof(done)))
+		return 4;
+	if (!*done.cipher || done.early)
+		return 5;
+	if (kdtls_helper_next(h, &e, sizeof(e), 10))
+		return 6;
+	if (kdtls_helper_connect(h, none, &opts, NULL) ||
+	    kdtls_helper_upgrade(h, fd, &opts, NULL, 0) != -EBUSY)
+		return 7;
+	return 0;
+}
+
+static void waited_for(void)
+{
+	long until = ms() + 30000;
+	int status = -1;
+	pid_t pid;
+
+	NEED(begin(usual));
+	fflush(stdout);
+	pid = fork();
+	if (!pid)
+		_exit(waiting_program());
+	while (!waitpid(pid, &status, WNOHANG) && ms() < until)
+		turn_all();
+	CHECK_EQ(status, 0);
 	end();
 }
 
@@ -1002,6 +1159,9 @@ static const struct tap_test tests[] = {
 	{ "a session is resumed, and its socket tended", resumed },
 	{ "the last flight is sent again", last_flight },
 	{ "data from before the handover is passed on", early_data },
+	{ "protocols and keys for SRTP", agreed },
+	{ "a pre-shared key", pre_shared },
+	{ "a program that waits", waited_for },
 	{ "what fails is told", failures },
 	{ "without the module", no_module },
 	{ "what is cancelled, and who leaves", cancelled },
