@@ -192,8 +192,10 @@ handshake()
 {
 	local port status
 
+	# Standard input neither ends nor has anything.
+	mkfifo "$dir/silence"
 	openssl s_server -dtls1_2 -accept 127.0.0.1:0 -cert "$dir/cert" \
-		-key "$dir/key" < <(sleep 30) >"$dir/server" 2>&1 &
+		-key "$dir/key" 0<>"$dir/silence" >"$dir/server" 2>&1 &
 	server=$!
 	soon grep -q '^ACCEPT' "$dir/server"
 	port=$(sed -n 's/^ACCEPT .*://p' "$dir/server")
@@ -239,7 +241,7 @@ activated()
 	command -v python3 >/dev/null || return 0
 	# Its own python, with a socket for LISTEN_FDS and one for NOTIFY_SOCKET.
 	python3 - "$kdtlsd" "$conf" "$dir" >"$dir/log" 2>&1 <<-'END'
-		import os, signal, socket, sys, time
+		import os, signal, socket, struct, sys
 		kdtlsd, conf, dir = sys.argv[1:]
 		notify = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
 		notify.bind(dir + "/notify")
@@ -272,6 +274,30 @@ activated()
 		program.settimeout(20)
 		program.send(b"nonsense")
 		assert b"shorter than its header" in program.recv(4096)
+		# A socket whose last close() waits for a peer that does not read.
+		peer = socket.socket()
+		peer.bind(("127.0.0.1", 0))
+		peer.listen()
+		slow = socket.socket()
+		slow.connect(peer.getsockname())
+		slow.setblocking(False)
+		try:
+		    while True:
+		        slow.send(bytes(65536))
+		except BlockingIOError:
+		    pass
+		slow.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 60))
+		hostile = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+		hostile.connect(path)
+		os.kill(pid, signal.SIGSTOP)
+		socket.send_fds(hostile, [b"nonsense"], [slow.fileno()])
+		slow.close()
+		os.kill(pid, signal.SIGCONT)
+		other = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+		other.connect(path)
+		other.settimeout(10)
+		other.send(b"nonsense")
+		assert b"shorter than its header" in other.recv(4096)
 		os.kill(pid, signal.SIGHUP)
 		told("RELOADING=1")
 		told("READY=1")
