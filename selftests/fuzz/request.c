@@ -11,7 +11,7 @@
 static void put_text(char *to, size_t size, const char *text)
 {
 	MUST(strlen(text) < size);
-	strcpy(to, text);
+	memcpy(to, text, strlen(text));
 }
 
 static void put_alpn(struct kdtls_helper_request *r, const char *const *words)
@@ -96,7 +96,7 @@ void fuzz_seeds(void)
 		.alpn_len = 6,
 		.profile = "default",
 		.server_name = "localhost",
-		.alpn = "\x02" "h3" "\x02" "dq",
+		.alpn = { 2, 'h', '3', 2, 'd', 'q' },
 	};
 
 	seed(1, &r, sizeof(r));

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -73,7 +74,8 @@ int listen_open(const struct conf *conf, bool *made)
 	*made = false;
 	if (fd != -1)
 		return fd < 0 ? -1 : fd;
-	strncpy(un.sun_path, conf->socket, sizeof(un.sun_path) - 1);
+	/* Its length was checked when it was read. */
+	snprintf(un.sun_path, sizeof(un.sun_path), "%s", conf->socket);
 	if (make_room(&un))
 		return -1;
 	fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);

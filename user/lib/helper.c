@@ -44,11 +44,12 @@ struct kdtls_helper {
 static int connect_to(int fd, const char *path)
 {
 	struct sockaddr_un un = { .sun_family = AF_UNIX };
+	size_t n = strlen(path);
 
-	if (strlen(path) >= sizeof(un.sun_path))
+	if (n >= sizeof(un.sun_path))
 		return kdtls_fail(-ENAMETOOLONG, "the path %s is too long for a socket",
 				  path);
-	strcpy(un.sun_path, path);
+	memcpy(un.sun_path, path, n);
 	if (!connect(fd, (struct sockaddr *)&un, sizeof(un)))
 		return 0;
 	switch (errno) {
@@ -134,12 +135,13 @@ static int send_message(struct kdtls_helper *h, const void *buf, size_t len, int
 
 static int set_text(char *to, size_t size, const char *text, const char *what)
 {
-	if (!text)
-		return 0;
-	if (strlen(text) >= size)
+	size_t n = text ? strlen(text) : 0;
+
+	if (n >= size)
 		return kdtls_fail(-EINVAL, "the name of the %s has more than %zu bytes",
 				  what, size - 1);
-	strcpy(to, text);
+	if (n)
+		memcpy(to, text, n);
 	return 0;
 }
 

@@ -43,7 +43,7 @@ static void good(void)
 	struct conf_profile *p;
 	struct conf *c;
 
-	c = parse("# nothing\n\n  [daemon]  \nsocket /run/x y\nsocket-mode 0600\r\n"
+	c = parse("# nothing\n\n  [daemon]\t \t\nsocket /run/x y\nsocket-mode 0600\r\n"
 		  "socket-group 7\nuser root\ngroup 12\nallow-user root 1234 0\n"
 		  "max-connections 65536\n\tmax-user-connections\t3\nmax-handshakes 1\n"
 		  "lock-memory no\n[profile one]\n[profile two]\nrole both\n"
@@ -195,7 +195,7 @@ static void nul(void)
 
 /* ---- what a profile names ---- */
 
-static char dir[] = "/tmp/kdtlsd-conf-XXXXXX";
+static char dir[40];
 
 static void write_file(const char *name, const char *text, size_t len)
 {
@@ -246,6 +246,7 @@ static void profiles(void)
 	static char large[1024 * 1024 + 2];
 	char path[200];
 
+	snprintf(dir, sizeof(dir), "/tmp/kdtlsd-conf-XXXXXX");
 	NEED(mkdtemp(dir));
 	snprintf(path, sizeof(path), "%s/both", dir);
 	write_file("both", "", 0);

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/time.h>
 #include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -19,7 +20,7 @@
 #include "daemon/log.h"
 #include "world.h"
 
-static char dir[] = "/tmp/kdtlsd-test-XXXXXX";
+static char dir[40];
 static char path[64], conf_path[64];
 static struct daemon *d;
 static struct world w;
@@ -721,11 +722,13 @@ static void users(void)
 
 static int raw_connection(void)
 {
+	const struct timeval patience = { .tv_sec = 3 };
 	struct sockaddr_un un = { .sun_family = AF_UNIX };
 	int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
 
-	strcpy(un.sun_path, path);
+	snprintf(un.sun_path, sizeof(un.sun_path), "%s", path);
 	CHECK(!connect(fd, (struct sockaddr *)&un, sizeof(un)));
+	setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
 	turn_helper();
 	return fd;
 }
@@ -900,7 +903,7 @@ static void never_reads(void)
 
 	NEED(begin(usual));
 	fd = socket_to("9");
-	strcpy(r.profile, "nothing");
+	memcpy(r.profile, "nothing", 8);
 	conn = raw_connection();
 	setsockopt(conn, SOL_SOCKET, SO_RCVBUF, &small, sizeof(small));
 	fcntl(conn, F_SETFL, O_NONBLOCK);
@@ -1181,6 +1184,7 @@ int main(void)
 {
 	int bad;
 
+	snprintf(dir, sizeof(dir), "/tmp/kdtlsd-test-XXXXXX");
 	if (!mkdtemp(dir))
 		return 1;
 	snprintf(path, sizeof(path), "%s/sock", dir);
