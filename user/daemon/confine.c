@@ -167,6 +167,14 @@ static const int needed[] = {
 	SCMP_SYS(rt_sigaction), SCMP_SYS(rt_sigprocmask), SCMP_SYS(rt_sigreturn),
 	SCMP_SYS(restart_syscall), SCMP_SYS(exit), SCMP_SYS(exit_group),
 	SCMP_SYS(tgkill),
+	/* The same on systems of 32 bits. */
+	SCMP_SYS(_llseek), SCMP_SYS(fstat64), SCMP_SYS(stat64), SCMP_SYS(lstat64),
+	SCMP_SYS(fstatat64), SCMP_SYS(fcntl64), SCMP_SYS(fadvise64_64),
+	SCMP_SYS(mmap2), SCMP_SYS(ppoll_time64), SCMP_SYS(recvmmsg_time64),
+	SCMP_SYS(timerfd_settime64), SCMP_SYS(timerfd_gettime64),
+	SCMP_SYS(futex_time64), SCMP_SYS(clock_gettime64),
+	SCMP_SYS(clock_nanosleep_time64), SCMP_SYS(getuid32), SCMP_SYS(geteuid32),
+	SCMP_SYS(getgid32), SCMP_SYS(getegid32), SCMP_SYS(sigreturn),
 };
 
 /* What only somebody else would call, from within us. */

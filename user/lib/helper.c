@@ -272,17 +272,27 @@ static bool right_size(const struct kdtls_helper_header *h)
 	}
 }
 
+/* That the helper has ended comes before what it said last, once. */
+static ssize_t receive_message(int fd, struct msghdr *msg)
+{
+	ssize_t n = recvmsg(fd, msg, MSG_DONTWAIT);
+
+	if (n < 0 && errno == ECONNRESET)
+		n = recvmsg(fd, msg, MSG_DONTWAIT);
+	return n;
+}
+
 static int receive(struct kdtls_helper *h)
 {
 	struct kdtls_helper_header *header = &h->message.header;
 	struct iovec iov = { .iov_base = &h->message,
 			     .iov_len = sizeof(h->message) };
 	struct msghdr msg = { .msg_iov = &iov, .msg_iovlen = 1 };
-	ssize_t n = recvmsg(h->fd, &msg, MSG_DONTWAIT);
+	ssize_t n = receive_message(h->fd, &msg);
 
 	if (n < 0 && errno == EAGAIN)
 		return 0;
-	if (n < 0 && errno != ECONNRESET)
+	if (n < 0)
 		return kdtls_fail(-errno, "cannot hear the helper: %s", strerror(errno));
 	if (n <= 0)
 		return kdtls_fail(-EPIPE, "the helper is gone: open a new connection");
@@ -352,6 +362,10 @@ int kdtls_helper_upgrade(struct kdtls_helper *h, int fd,
 	if (h->running)
 		return kdtls_fail(-EBUSY, "a request is running: wait for its event, or use kdtls_helper_connect()");
 	ret = kdtls_helper_connect(h, fd, opts, &id);
+	/* Why the helper has ended the connection is better known than that. */
+	if (ret == -EPIPE && kdtls_helper_next(h, &e, sizeof(e), 0) > 0 &&
+	    e.type == KDTLS_HELPER_FAILED)
+		return e.error;
 	if (ret)
 		return ret;
 	do {

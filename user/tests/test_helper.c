@@ -689,6 +689,16 @@ static void limits(void)
 	CHECK(e.text && strstr(e.text, "max-user-connections"));
 	CHECK_EQ(next_event(more, &e, turn_all), -EPIPE);
 	kdtls_helper_close(more);
+
+	/* Who has asked for something already gets to know it as well. */
+	NEED(!kdtls_helper_open(path, &more));
+	CHECK_EQ(kdtls_helper_connect(more, fd, NULL, NULL), 0);
+	CHECK_EQ(next_event(more, &e, turn_all), 1);
+	CHECK_EQ(e.error, -EUSERS);
+	kdtls_helper_close(more);
+	more = open_helper();
+	CHECK_EQ(kdtls_helper_upgrade(more, fd, NULL, NULL, 0), -EUSERS);
+	kdtls_helper_close(more);
 	for (i = 0; i < 6; i++)
 		kdtls_helper_close(h[i]);
 	turn_all();
