@@ -249,8 +249,9 @@ static void resumed(void)
 		.size = sizeof(named), .server_name = "localhost",
 	};
 	struct kdtls_helper_done done = { .flags = 0 };
+	struct kdtls_helper *h, *other;
 	struct kdtls_helper_event e;
-	struct kdtls_helper *h;
+	uid_t me = geteuid();
 	int fd;
 
 	NEED(begin(usual));
@@ -279,6 +280,17 @@ static void resumed(void)
 	CHECK_EQ(e.type, KDTLS_HELPER_RELEASED);
 	CHECK_EQ(e.id, done.header.id);
 	close(fd);
+	/* Another user's session is nobody's to go on with. */
+	NEED(me || !seteuid(65534));
+	other = NULL;
+	CHECK_EQ(kdtls_helper_open(path, &other), 0);
+	NEED(me || !seteuid(0));
+	if (!me) {
+		close(session(other, NULL, &done));
+		CHECK(!(done.flags & KDTLS_HELPER_RESUMED));
+	}
+	kdtls_helper_close(other);
+
 	/* Another name is another session. */
 	fd = socket_to(w.port);
 	CHECK_EQ(kdtls_helper_connect(h, fd, &named, NULL), 0);
@@ -717,7 +729,6 @@ static void users(void)
 	write_conf("");
 	NEED(begin("allow-user 54321\n[profile default]\n"));
 	/* root may always. */
-	NEED(!chmod(dir, 0755));
 	NEED(me || !seteuid(65534));
 	CHECK_EQ(kdtls_helper_open(path, &h), 0);
 	NEED(me || !seteuid(0));
@@ -1195,7 +1206,8 @@ int main(void)
 	int bad;
 
 	snprintf(dir, sizeof(dir), "/tmp/kdtlsd-test-XXXXXX");
-	if (!mkdtemp(dir))
+	/* Other users come as well. */
+	if (!mkdtemp(dir) || chmod(dir, 0755))
 		return 1;
 	snprintf(path, sizeof(path), "%s/sock", dir);
 	snprintf(conf_path, sizeof(conf_path), "%s/conf", dir);
