@@ -241,12 +241,17 @@ activated()
 	command -v python3 >/dev/null || return 0
 	# Its own python, with a socket for LISTEN_FDS and one for NOTIFY_SOCKET.
 	python3 - "$kdtlsd" "$conf" "$dir" >"$dir/log" 2>&1 <<-'END'
-		import os, signal, socket, struct, sys
+		import atexit, os, signal, socket, struct, sys
 		kdtlsd, conf, dir = sys.argv[1:]
 		notify = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
 		notify.bind(dir + "/notify")
 		os.chmod(dir + "/notify", 0o666)
 		notify.settimeout(20)
+		started = []
+		def end():
+		    for pid in started:
+		        os.kill(pid, signal.SIGKILL)
+		atexit.register(end)
 		def run(kind):
 		    listen = socket.socket(socket.AF_UNIX, kind)
 		    path = dir + "/activated%d" % kind
@@ -260,6 +265,8 @@ activated()
 		        env = dict(os.environ, LISTEN_FDS="1", LISTEN_PID=str(os.getpid()),
 		                   NOTIFY_SOCKET=dir + "/notify")
 		        os.execve(kdtlsd, [kdtlsd, "--config", conf], env)
+		    # Whatever fails here, it does not stay behind.
+		    started.append(pid)
 		    return pid, path
 		def told(text):
 		    while True:
@@ -304,10 +311,13 @@ activated()
 		os.kill(pid, signal.SIGTERM)
 		told("STOPPING=1")
 		assert os.waitpid(pid, 0)[1] == 0
+		started.remove(pid)
 		assert os.path.exists(path)
 		# A stream is no socket for it.
 		pid, path = run(socket.SOCK_STREAM)
-		assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 1
+		status = os.waitpid(pid, 0)[1]
+		started.remove(pid)
+		assert os.waitstatus_to_exitcode(status) == 1
 	END
 	result $? "socket activation and notifications"
 	said 'ListenSequentialPacket='
