@@ -1,9 +1,13 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /*
  * Stateless cookies: HMAC-SHA256 over the peer's address and port and over what
- * its ClientHello must repeat: version, random, session id, cipher suites and
- * compression methods (RFC 6347 section 4.2.1). The secret changes every period,
- * and the one before it stays good for one more.
+ * its ClientHello must repeat: version, random, cipher suites and compression
+ * methods (RFC 6347 section 4.2.1). The secret changes every period, and the one
+ * before it stays good for one more.
+ *
+ * The session id is to be repeated, too, and is not looked at: clients that offer a
+ * ticket make one up (RFC 5077 section 3.4), and Mbed TLS makes another one up for
+ * the ClientHello with the cookie. It would never be let in.
  */
 #include <netinet/in.h>
 
@@ -68,10 +72,11 @@ static int hmac(const u8 *secret, const struct sockaddr *peer,
 	u8 data[32 + KDTLS_HELLO_MAX];
 	size_t n = address(peer, data);
 
-	if (hello->head_len + hello->tail_len > KDTLS_HELLO_MAX)
+	if (hello->head_len < KDTLS_HELLO_FIXED ||
+	    hello->head_len + hello->tail_len > KDTLS_HELLO_MAX)
 		return -EIO;
-	memcpy(data + n, hello->head, hello->head_len);
-	n += hello->head_len;
+	memcpy(data + n, hello->head, KDTLS_HELLO_FIXED);
+	n += KDTLS_HELLO_FIXED;
 	memcpy(data + n, hello->tail, hello->tail_len);
 	n += hello->tail_len;
 	return EVP_Q_mac(NULL, "HMAC", NULL, "SHA256", NULL, secret, 32,

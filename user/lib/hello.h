@@ -8,6 +8,9 @@
 /* What a ClientHello repeats without its extensions: more is no ClientHello. */
 #define KDTLS_HELLO_MAX		2048
 
+/* Version and random, in front of the session id. */
+#define KDTLS_HELLO_FIXED	34
+
 /**
  * struct kdtls_hello - a ClientHello that can be answered
  * @head: version, random and session id
