@@ -400,7 +400,8 @@ int kdtls_config_set_ssl_ctx_hook(struct kdtls_config *config,
  * Pre-shared keys (RFC 4279), instead of certificates. A key has 1 to
  * KDTLS_PSK_MAX bytes and should be random; an identity, and a hint, is a string
  * of 1 to KDTLS_PSK_IDENTITY_MAX bytes, in UTF-8 if others are to understand it.
- * Of the suites only ECDHE-PSK keeps old sessions secret when the key gets known.
+ * Of the suites only ECDHE-PSK and DHE-PSK keep old sessions secret when the key gets
+ * known.
  *
  * Who proves to have the key is not asked for a certificate, whatever
  * kdtls_config_set_verify() says. The keys that the callbacks give are wiped

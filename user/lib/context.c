@@ -326,6 +326,8 @@ static int basics(struct kdtls_config *config, const struct kdtls_psk *psk,
 			    SSL_OP_NO_COMPRESSION | SSL_OP_NO_QUERY_MTU);
 	SSL_CTX_set_read_ahead(ctx, 1);
 	SSL_CTX_set_default_passwd_cb(ctx, no_password);
+	/* For who names suites with DHE: OpenSSL's groups, as strong as the key is. */
+	SSL_CTX_set_dh_auto(ctx, 1);
 	if (SSL_CTX_set_cipher_list(ctx, list) != 1)
 		return kdtls_fail_ssl(-EINVAL, "no cipher suite of \"%s\" can be used; see `openssl ciphers -tls1_2`",
 				      list);

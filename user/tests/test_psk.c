@@ -144,6 +144,7 @@ static void suites(void)
 	suite("PSK-AES128-CCM", NULL);
 	suite("PSK-AES256-CCM", NULL);
 	suite("PSK-AES128-CCM8", "PSK-AES128-CCM8");
+	suite("DHE-PSK-AES128-GCM-SHA256", "DHE-PSK-AES128-GCM-SHA256");
 }
 
 static void no_short_tag(void)
