@@ -123,7 +123,8 @@ int kdtls_endpoint_add(struct kdtls_endpoint *ep, struct kdtls_session *s)
 	if (err)
 		return kdtls_fail(err, "no memory for another session");
 	s->source.ready = session_ready;
-	if (s->own_fd) {
+	/* The endpoint's own socket is watched, and so is a predecessor's. */
+	if (!s->shared && !s->predecessor) {
 		err = kdtls_endpoint_watch_session(ep, s);
 		if (err)
 			return err;

@@ -134,9 +134,9 @@ static int hand_over(struct kdtls_session *s)
 {
 	struct kdtls_config *config = s->ep->config;
 
-	if (s->ep->member && s->server)
+	if (s->ep->member && s->hello)
 		return join_endpoint(s);
-	if (s->server)
+	if (s->hello)
 		return kdtls_fail(-ENOPROTOOPT, "%s", s->ep->no_member ?
 				  s->ep->no_member : "no kdtls module");
 	return kdtls_handover(s, s->ssl, s->fd, config->window,
@@ -160,7 +160,8 @@ static int choose_carrier(struct kdtls_session *s)
 	if (err == -ENOTRECOVERABLE)
 		return err;
 	snprintf(why, sizeof(why), "%s", kdtls_last_error());
-	if (config->offload == KDTLS_OFFLOAD_AUTO)
+	/* Who has the data has no OpenSSL. */
+	if (config->offload == KDTLS_OFFLOAD_AUTO && !s->ep->helper)
 		return open_openssl(s, why);
 	SSL_shutdown(s->ssl);
 	return kdtls_fail(err, "offload is required: %s", why);

@@ -22,6 +22,8 @@ static int adopt(const struct kdtls_member_session *found, void *arg)
 	if (!s)
 		return -ENOMEM;
 	s->server = true;
+	/* Any ClientHello begins anew. */
+	s->hello = 1;
 	s->shared = true;
 	s->offloaded = true;
 	s->state = KDTLS_SESSION_OPEN;

@@ -24,7 +24,9 @@ static void local_address(struct sockaddr_storage *local,
 
 		memcpy(&info, CMSG_DATA(cmsg), sizeof(info));
 		in->sin_family = AF_INET;
-		in->sin_addr = info.ipi_spec_dst;
+		/* Not told of what came by another member without the option. */
+		in->sin_addr = info.ipi_spec_dst.s_addr ? info.ipi_spec_dst :
+							  info.ipi_addr;
 	} else {
 		struct sockaddr_in6 *in6 = (void *)local;
 		struct in6_pktinfo info;

@@ -88,7 +88,7 @@ void kdtls_session_input(struct kdtls_session *s, const u8 *buf, size_t len)
 {
 	struct kdtls_hello hello;
 
-	if (s->server && !kdtls_hello_parse(&hello, buf, len) &&
+	if (s->hello && !kdtls_hello_parse(&hello, buf, len) &&
 	    begins_anew(s, &hello)) {
 		kdtls_listen_again(s, &hello, buf, len);
 		return;

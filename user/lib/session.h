@@ -63,7 +63,8 @@ extern const struct kdtls_carrier kdtls_carrier_handshake;
  * @hashed: it is in the table
  * @successor: a handshake by which the peer wants to begin anew, or NULL
  * @predecessor: the session whose @successor this is, or NULL
- * @hello: a digest of the ClientHello that began it, for servers
+ * @hello: a digest of the ClientHello that the listener took it for; 0 for sessions
+ *	that did not come by the listener
  * @member_session: its number in the kernel's endpoint, or 0
  * @owner: number of the member that has its data, 0 for whoever receives it
  * @number_next: in the endpoint's table by @member_session

@@ -78,6 +78,12 @@ static void closed(struct kdtls_session *s, int err, void *arg)
 		e->w.peer = NULL;
 }
 
+static void failed(struct kdtls_session *s, int err, const char *text,
+		   void *arg)
+{
+	printf("# %s\n", text);
+}
+
 static bool helper_begin(struct endpoint *e)
 {
 	const struct kdtls_callbacks cb = {
@@ -85,6 +91,7 @@ static bool helper_begin(struct endpoint *e)
 		.session = choose_owner,
 		.handshake = opened,
 		.close = closed,
+		.error = failed,
 	};
 	struct kdtls_config *config = kdtls_config_new();
 	int fd = bound(&e->at), err;
