@@ -1103,7 +1103,7 @@ int kdtls_session_fd(const struct kdtls_session *session);
  * kdtls_session_set_owner() - which socket has a session's data?
  * @session: a server's session, from the session callback on
  * @member: number of a member of the kernel's endpoint, as getsockopt(DTLS_ENDPOINT)
- *	tells it, or 0 for whichever receives
+ *	tells it, or 0 for whichever receives, which a helper can be, too
  *
  * May be called again at any time: the session moves, and nothing is lost.
  *

@@ -140,7 +140,7 @@ int kdtls_session_set_owner(struct kdtls_session *s, uint32_t member)
 {
 	int err = 0;
 
-	if (!s->shared)
+	if (!s->shared || !s->ep->member)
 		return kdtls_fail(-EOPNOTSUPP, "the session has a socket of its own: only those of an endpoint of the kernel have owners");
 	if (s->member_session)
 		err = kdtls_member_move(s->ep->member, s->member_session,

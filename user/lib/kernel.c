@@ -244,7 +244,7 @@ static void member_info(struct kdtls_session *s,
 {
 	struct dtls_info k;
 
-	if (s->member_session &&
+	if (s->member_session && s->ep->member &&
 	    !kdtls_member_info(s->ep->member, s->member_session, &k))
 		fill_info(info, &k);
 }

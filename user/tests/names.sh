@@ -3,7 +3,7 @@
 #
 # Every name of C in Documentation/node-dtls.rst is one of include/kdtls.h: functions,
 # constants, and members of the structures that they are said to be in. And each row of
-# its tables has one. Speaks TAP.
+# its tables has one. Every function of the public headers has a page. Speaks TAP.
 set -uo pipefail
 
 top=$(cd "${BASH_SOURCE[0]%/*}/../../.." && pwd)
@@ -83,9 +83,21 @@ rows()
 	result $? 'none is there twice'
 }
 
+pages()
+{
+	local name
+
+	while read -r name; do
+		grep -qw "$name" "$top"/Documentation/man/*.3
+		result $? "$name has a page"
+	done < <(grep -hoE '^[a-z].*[ *]kdtls_[a-z0-9_]+\(' "$top"/include/kdtls*.h |
+		grep -oE 'kdtls_[a-z0-9_]+\($' | tr -d '(' | sort -u)
+}
+
 echo "TAP version 13"
 names
 unknown
 rows
+pages
 echo "1..$tests"
 exit $failed
