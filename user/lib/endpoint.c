@@ -13,6 +13,7 @@
 #include "clock.h"
 #include "endpoint.h"
 #include "log.h"
+#include "tidy.h"
 
 #define EVENTS 64
 
@@ -22,11 +23,12 @@ void kdtls_endpoint_rearm(struct kdtls_endpoint *ep)
 {
 	struct kdtls_timer *first = kdtls_timers_first(&ep->timers);
 	u64 at = first ? first->at : 0;
-	struct itimerspec its = {
-		.it_value.tv_sec = (time_t)(at / 1000),
-		.it_value.tv_nsec = (long)(at % 1000) * 1000000,
-	};
+	struct itimerspec its = { .it_value.tv_sec = 0 };
 
+	if (ep->tidy_at && (!at || ep->tidy_at < at))
+		at = ep->tidy_at;
+	its.it_value.tv_sec = (time_t)(at / 1000);
+	its.it_value.tv_nsec = (long)(at % 1000) * 1000000;
 	/* Once is enough: kdtls_dispatch() does it at its end. */
 	if (ep->depth || at == ep->armed)
 		return;
@@ -53,6 +55,8 @@ static int expire(struct kdtls_endpoint *ep)
 	struct kdtls_session *s;
 	int n = 0;
 
+	if (ep->tidy_at && ep->tidy_at <= now)
+		kdtls_tidy(ep, now);
 	while ((timer = kdtls_timers_first(&ep->timers)) && timer->at <= now) {
 		s = (void *)((char *)timer -
 			     offsetof(struct kdtls_session, timer));

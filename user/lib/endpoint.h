@@ -49,6 +49,7 @@ struct kdtls_numbered {
  * @timer_source: @timerfd in the epoll
  * @armed: what @timerfd is set to, 0 for nothing
  * @timers: of the sessions
+ * @tidy_at: when to look for what resumption does not need any more, or 0
  * @listen_fd: the listener, or -1
  * @member: it serves an endpoint of the kernel, or NULL
  * @helper: it carries handshakes only, the sessions' data is other members'
@@ -86,6 +87,7 @@ struct kdtls_endpoint {
 	struct kdtls_source	timer_source;
 	u64			armed;
 	struct kdtls_timers	timers;
+	u64			tidy_at;
 	int			listen_fd;
 	struct kdtls_member	*member;
 	bool			helper;

@@ -16,6 +16,7 @@
 #include "keys.h"
 #include "log.h"
 #include "resume.h"
+#include "tidy.h"
 #include "track.h"
 
 /* Fragments after three and after five losses (RFC 6347 section 4.1.1.1). */
@@ -205,6 +206,7 @@ static void done(struct kdtls_session *s)
 	s->state = KDTLS_SESSION_OPEN;
 	kdtls_origin_opened(s);
 	kdtls_idle_touch(s);
+	kdtls_tidy_later(s->ep);
 	kdtls_session_arm(s);
 	s->ep->info.resumed += s->resumed;
 	kdtls_session_succeed(s);

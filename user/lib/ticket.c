@@ -52,6 +52,20 @@ int kdtls_ticket_rotate(struct kdtls_ticket_ring *ring, u64 now, u64 lifetime)
 	return 0;
 }
 
+void kdtls_ticket_expire(struct kdtls_ticket_ring *ring, u64 now, u64 lifetime)
+{
+	u64 age = now - ring->made;
+
+	if (ring->given || !ring->n || age < lifetime)
+		return;
+	if (age >= 2 * lifetime) {
+		kdtls_ticket_clear(ring);
+		return;
+	}
+	OPENSSL_cleanse(&ring->keys[1], sizeof(ring->keys[1]));
+	ring->n = 1;
+}
+
 int kdtls_ticket_find(const struct kdtls_ticket_ring *ring, const u8 name[16])
 {
 	unsigned int i;

@@ -45,6 +45,9 @@ struct kdtls_ticket_ring {
  */
 int kdtls_ticket_rotate(struct kdtls_ticket_ring *ring, u64 now, u64 lifetime);
 
+/* Wipe the keys whose tickets are over. */
+void kdtls_ticket_expire(struct kdtls_ticket_ring *ring, u64 now, u64 lifetime);
+
 /* Which key has the name: its index, or -1. */
 int kdtls_ticket_find(const struct kdtls_ticket_ring *ring, const u8 name[16]);
 

@@ -316,6 +316,34 @@ static void lifetime(void)
 	}
 }
 
+/* What is over is wiped, though nobody comes any more. */
+static void tidied(void)
+{
+	struct kdtls_config *server;
+	struct world w;
+	int tickets;
+
+	for (tickets = 0; tickets < 2; tickets++) {
+		memset(&w, 0, sizeof(w));
+		server = server_config(&w, KDTLS_OFFLOAD_OFF);
+		kdtls_config_set_tickets(server, tickets);
+		kdtls_config_set_session_lifetime(server, 1);
+		NEED(open_world(&w, server));
+		CHECK_EQ(connects(&w, false), 0);
+		CHECK_EQ(w.server->tickets.n, tickets);
+		CHECK_EQ(SSL_CTX_sess_number(w.server->ctx_server), !tickets);
+		if (tickets)
+			wiped_watch(w.server->tickets.keys[0].mac, 64);
+		UNTIL(&w, !w.server->tickets.n &&
+			  !SSL_CTX_sess_number(w.server->ctx_server));
+		CHECK_EQ(w.server->tickets.keys[0].cipher[0], 0);
+		UNTIL(&w, !w.server->tidy_at);
+		world_end(&w);
+		if (tickets)
+			CHECK_EQ(wiped_found(), 0);
+	}
+}
+
 /* One that we know to be too old is not offered. */
 static void too_old(void)
 {
@@ -388,6 +416,17 @@ static void rotation(void)
 	CHECK_EQ(kdtls_ticket_rotate(&ring, 7000, 1000), 0);
 	CHECK_EQ(kdtls_ticket_find(&ring, first), -1);
 	CHECK_EQ(kdtls_ticket_find(&ring, second), 1);
+
+	/* In time also if nobody asks. */
+	kdtls_ticket_expire(&ring, 7999, 1000);
+	CHECK_EQ(ring.n, 2);
+	kdtls_ticket_expire(&ring, 8000, 1000);
+	CHECK_EQ(ring.n, 1);
+	CHECK_EQ(kdtls_ticket_find(&ring, second), -1);
+	kdtls_ticket_expire(&ring, 9000, 1000);
+	CHECK_EQ(ring.n, 0);
+	CHECK_EQ(kdtls_ticket_rotate(&ring, 9000, 1000), 0);
+	memcpy(second, ring.keys[0].name, 16);
 
 	/* After a long silence all are. */
 	CHECK_EQ(kdtls_ticket_rotate(&ring, 99000, 1000), 0);
@@ -883,6 +922,7 @@ static const struct tap_test tests[] = {
 	{ "a ticket that is too large to give", too_large_to_give },
 	{ "lost ClientHellos", lost_hellos },
 	{ "a lifetime", lifetime },
+	{ "what is over is wiped", tidied },
 	{ "a client knows what is too old", too_old },
 	{ "times that cannot be", absurd_times },
 	{ "a server's own keys change", rotation },
