@@ -77,6 +77,8 @@ write_conf()
 
 start()
 {
+	# What the one before has said is not this one's.
+	: >"$dir/log"
 	"$kdtlsd" --config "$conf" --verbose 2>"$dir/log" &
 	pid=$!
 	soon said serves
