@@ -106,7 +106,7 @@ static void print_head(struct table *t, const struct stack *stack)
 	fprintf(t->out, "%s\n%s**%s** %s\n%s\n", t->prefix, t->prefix,
 		stack->name, stack->version ? stack->version() : "", t->prefix);
 	print_rule(t);
-	fprintf(t->out, "%s%-*s", t->prefix, SUITE_WIDTH, "suite");
+	fprintf(t->out, "%s%-*s", t->prefix, SUITE_WIDTH, "cipher suite");
 	for (i = 0; i < 2 * N_FEATURES; i++)
 		fprintf(t->out, "  %c %s", i < N_FEATURES ? 'S' : 'C',
 			titles[i % N_FEATURES]);
